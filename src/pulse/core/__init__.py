@@ -1,0 +1,1 @@
+"""Pure rules shared by many packages; nothing here does I/O."""

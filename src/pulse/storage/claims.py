@@ -1,0 +1,297 @@
+"""One kind of claimable work: a row that one worker holds for a while, and that nobody loses.
+
+A row is `ready`, `running`, `blocked` (it waits behind another of its lane), or in a state of its noun's own. A claim
+makes ready rows running under an *owner* (unique to one start of one process), raises their *epoch*, and ends by
+itself when the *lease* runs out, by the database's time. Whatever the holder writes later goes through `fence` first,
+inside the same transaction: rows whose epoch has moved on are left out, so a worker that was frozen, cut off or
+declared dead can change nothing any more.
+
+**Fair.** A batch is of one tenant; the next batch is of the next tenant that has work, in turn, found by one step in an
+index that holds ready rows only. A tenant with a hundred thousand waiting rows costs the others one batch.
+
+**Lanes.** Rows of a tenant that share a lane run one after another, by id. Only the head of a lane is ever ready; when
+a row leaves the queue, `promote` makes the next one ready in the same transaction. On PostgreSQL the two sides (a row
+that joins, a row that leaves) meet at an advisory lock on the lane, so that neither overlooks the other.
+
+**Blame.** Expired leases return by `sweep`, a loop that always runs. That a process died says nothing about its rows at
+first: a deploy kills processes too. A row whose holder died twice running is a *suspect*: it is claimed alone, by
+`claim_suspect`, while its worker runs nothing else. Only deaths alone count against it, in `lone_deaths`; what happens
+at the third is for the noun to decide.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Update,
+    and_,
+    cast,
+    false,
+    func,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pulse.storage.database import Database
+
+LEASE_MS = 15_000
+SUSPECT_AFTER = 2
+READY, RUNNING, BLOCKED, HELD = "ready", "running", "blocked", "held"
+UNFINISHED = (READY, RUNNING, BLOCKED, HELD)
+T = TypeVar("T")
+# More than this many values in one IN list is more than a statement should carry.
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row that is yours until `epoch` moves on."""
+
+    id: str
+    tenant: str
+    epoch: int
+    lone_deaths: int = 0
+
+
+def claim_columns() -> list[Column[object]]:
+    """The columns that a table of claimable rows must have, besides its `id`."""
+    columns: list[Column[object]] = [
+        Column("organization_id", String, nullable=False),
+        Column("state", String, nullable=False),
+        Column("lane", String),
+        Column("due_at", BigInteger, nullable=False),
+        Column("owner", String),
+        Column("epoch", Integer, nullable=False, server_default="0"),
+        Column("lease_until", BigInteger),
+        Column("deaths", Integer, nullable=False, server_default="0"),
+        Column("lone_deaths", Integer, nullable=False, server_default="0"),
+        Column("alone", Boolean, nullable=False, server_default=false()),
+    ]
+    return columns
+
+
+def claim_indexes(table: Table) -> list[Index]:
+    """The partial indexes behind claims: each holds only the rows that its question is about."""
+    c = table.c
+    ready, running = c.state == READY, c.state == RUNNING
+    unfinished = c.state.in_(UNFINISHED) & c.lane.is_not(None)
+    name = table.name
+
+    def partial(
+        suffix: str, where: ColumnElement[bool], *columns: ColumnElement[object]
+    ) -> Index:
+        return Index(
+            f"{name}_{suffix}", *columns, sqlite_where=where, postgresql_where=where
+        )
+
+    return [
+        partial("ready", ready, c.organization_id, c.due_at, c.id),
+        partial("suspects", ready & (c.deaths >= SUSPECT_AFTER), c.id),
+        partial("running", running, c.owner, c.lease_until),
+        partial("lanes", unfinished, c.organization_id, c.lane, c.id),
+    ]
+
+
+class Claims:
+    """Claims on the rows of `table`, for one `owner`. Keeps nothing but whose turn it was last."""
+
+    def __init__(
+        self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS
+    ) -> None:
+        self._database = database
+        self._table = table
+        self._owner = owner
+        self._lease_ms = lease_ms
+        self._last_tenant = ""
+
+    async def claim(self, limit: int) -> list[Claimed]:
+        """At most `limit` due rows of the tenant whose turn it is, oldest first; suspects are passed over."""
+        async with self._database.write() as connection:
+            tenant = await self._next_tenant(connection)
+            if tenant is None:
+                return []
+            self._last_tenant = tenant
+            c = self._table.c
+            return await self._take(
+                connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER
+            )
+
+    async def claim_suspect(self) -> Claimed | None:
+        """The oldest suspect, to be run while this worker runs nothing else; None when there is none."""
+        async with self._database.write() as connection:
+            taken = await self._take(
+                connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True
+            )
+        return taken[0] if taken else None
+
+    async def renew(self) -> int:
+        """Prolongs every lease of this owner; how many there are."""
+        c = self._table.c
+        mine = (c.owner == self._owner) & (c.state == RUNNING)
+        statement = (
+            update(self._table)
+            .where(mine)
+            .values(lease_until=self._database.now() + self._lease_ms)
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def release(self, claimed: Sequence[Claimed]) -> None:
+        """Hands rows back unharmed: nobody died, so nothing is counted."""
+        async with self._database.write() as connection:
+            ids = await self.fence(connection, [(row.id, row.epoch) for row in claimed])
+            for part in chunks(sorted(ids)):
+                await connection.execute(
+                    self._freed().where(self._table.c.id.in_(part))
+                )
+
+    async def sweep(self) -> int:
+        """Makes rows with an expired lease ready again and counts the death of their holder; how many there were."""
+        return await self._bury(self._table.c.lease_until < self._database.now())
+
+    async def take_over(self) -> int:
+        """Makes the rows of every other owner ready again: for whoever knows that no other owner is alive."""
+        return await self._bury(self._table.c.owner != self._owner)
+
+    async def fence(
+        self, connection: AsyncConnection, held: Iterable[tuple[str, int]]
+    ) -> set[str]:
+        """Of `(id, epoch)` pairs the ids that are still held, locked until the transaction ends."""
+        c = self._table.c
+        alive: set[str] = set()
+        for part in chunks(list(held)):
+            still = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
+            # An update rather than a read: on PostgreSQL it locks the rows against a sweep that comes meanwhile.
+            rows = await connection.execute(
+                update(self._table).where(still).values(alone=c.alone).returning(c.id)
+            )
+            alive.update(rows.scalars())
+        return alive
+
+    async def lock_lanes(
+        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
+    ) -> None:
+        """Holds (tenant, lane) pairs until the transaction ends, against others that join or leave them."""
+        if self._database.dialect == "sqlite":
+            return
+        numbers = sorted(
+            {_lane_number(self._table.name, tenant, lane) for tenant, lane in lanes}
+        )
+        for number in numbers:
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number}
+            )
+
+    async def occupied(
+        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
+    ) -> set[tuple[str, str]]:
+        """Of the (tenant, lane) pairs those in which a row is waiting or running."""
+        c = self._table.c
+        found: set[tuple[str, str]] = set()
+        for part in chunks(sorted(set(lanes))):
+            wanted = tuple_(c.organization_id, c.lane).in_(part)
+            rows = await connection.execute(
+                select(c.organization_id, c.lane)
+                .where(wanted, _unfinished(self._table))
+                .distinct()
+            )
+            found.update((row.organization_id, row.lane) for row in rows)
+        return found
+
+    async def promote(
+        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
+    ) -> None:
+        """Makes the head of each (tenant, lane) ready, if it was blocked. Call it when a row has left the lane."""
+        c = self._table.c
+        for part in chunks(sorted(set(lanes))):
+            wanted = tuple_(c.organization_id, c.lane).in_(part)
+            heads = (
+                select(func.min(c.id))
+                .where(wanted, _unfinished(self._table))
+                .group_by(c.organization_id, c.lane)
+            )
+            await connection.execute(
+                update(self._table)
+                .where(c.id.in_(heads), c.state == BLOCKED)
+                .values(state=READY)
+            )
+
+    async def _next_tenant(self, connection: AsyncConnection) -> str | None:
+        c = self._table.c
+        ready = and_(
+            c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER
+        )
+        first = select(func.min(c.organization_id)).where(ready)
+        after = await connection.scalar(
+            first.where(c.organization_id > self._last_tenant)
+        )
+        return after if after is not None else await connection.scalar(first)
+
+    async def _take(
+        self,
+        connection: AsyncConnection,
+        limit: int,
+        *which: ColumnElement[bool],
+        alone: bool = False,
+    ) -> list[Claimed]:
+        c = self._table.c
+        due = and_(c.state == READY, c.due_at <= self._database.now(), *which)
+        oldest = select(c.id).where(due).order_by(c.due_at, c.id).limit(limit)
+        picked = self._database.locked(oldest).cte("picked")
+        rows = await connection.execute(
+            update(self._table)
+            .where(c.id.in_(select(picked.c.id)))
+            .values(
+                state=RUNNING,
+                owner=self._owner,
+                epoch=c.epoch + 1,
+                lease_until=self._database.now() + self._lease_ms,
+                alone=true() if alone else false(),
+            )
+            .returning(c.id, c.organization_id, c.epoch, c.lone_deaths)
+        )
+        return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
+
+    async def _bury(self, whose: ColumnElement[bool]) -> int:
+        c = self._table.c
+        dead = self._freed().where(c.state == RUNNING, whose)
+        counted = dead.values(
+            deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer)
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(counted)).rowcount
+
+    def _freed(self) -> Update:
+        return update(self._table).values(
+            state=READY, owner=None, lease_until=None, alone=false()
+        )
+
+
+def chunks(items: list[T]) -> Iterable[list[T]]:
+    """The items in runs of at most CHUNK."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def _unfinished(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.state.in_(UNFINISHED), table.c.lane.is_not(None))
+
+
+def _lane_number(table: str, tenant: str, lane: str) -> int:
+    digest = hashlib.blake2b(
+        f"{table}\0{tenant}\0{lane}".encode(), digest_size=8
+    ).digest()
+    return int.from_bytes(digest, signed=True)

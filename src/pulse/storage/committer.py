@@ -1,0 +1,123 @@
+"""Group commit: many coroutines share one transaction, and each is answered after that transaction is durable.
+
+A caller hands over a *verb* (a store's set-based write: a connection and a list of items in, one answer an item out)
+and one item. Whatever arrives while a transaction is being committed waits for the next one, so the batch grows with
+the load by itself and a lone caller waits for nobody. Items of one verb go into one call, so that a thousand rows cost
+one statement.
+
+A transaction that fails because of a row is bisected: the halves are tried apart, until the row at fault stands alone
+and its caller alone gets the error. A transaction that fails because of the database (full, read-only, gone) fails for
+all who were in it: nothing of it was stored.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pulse.core.errors import Unavailable
+from pulse.storage.database import Database
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+Verb = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Answer]]]
+MAX_BATCH = 512
+MAX_WAITING = 20_000
+
+
+@dataclass(eq=False)
+class _Entry:
+    verb: Verb[Any, Any]
+    item: Any
+    answered: asyncio.Future[Any] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Committer:
+    """Shares transactions on `database` between coroutines. At most `max_batch` items go into one."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_batch: int = MAX_BATCH,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self._database = database
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self._waiting: list[_Entry] = []
+        self._pump: asyncio.Task[None] | None = None
+
+    async def write(self, verb: Verb[Item, Answer], item: Item) -> Answer:
+        """The verb's answer for `item`, after the commit. Raises Unavailable when too much waits already."""
+        if len(self._waiting) >= self._max_waiting:
+            raise Unavailable(
+                "Too many writes are waiting for the database. Try again shortly."
+            )
+        entry = _Entry(verb, item)
+        self._waiting.append(entry)
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run(), name="committer")
+        return cast(Answer, await entry.answered)
+
+    async def drain(self) -> None:
+        """Returns when everything that was handed over has been answered."""
+        while self._pump is not None:
+            await asyncio.wait([self._pump])
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[: self._max_batch]
+                del self._waiting[: self._max_batch]
+                await self._commit(batch)
+        finally:
+            self._pump = None
+
+    async def _commit(self, batch: list[_Entry]) -> None:
+        batch = [entry for entry in batch if not entry.answered.cancelled()]
+        if not batch:
+            return
+        try:
+            answers = await self._in_one_transaction(batch)
+        except Unavailable as error:
+            _fail(batch, error)
+        except Exception as error:
+            await self._bisect(batch, error)
+        else:
+            for entry, answer in zip(batch, answers, strict=True):
+                if not entry.answered.done():
+                    entry.answered.set_result(answer)
+
+    async def _bisect(self, batch: list[_Entry], error: Exception) -> None:
+        if len(batch) == 1:
+            _fail(batch, error)
+            return
+        middle = len(batch) // 2
+        await self._commit(batch[:middle])
+        await self._commit(batch[middle:])
+
+    async def _in_one_transaction(self, batch: list[_Entry]) -> list[Any]:
+        answers: dict[_Entry, Any] = {}
+        async with self._database.write() as connection:
+            for verb, entries in _by_verb(batch):
+                results = await verb(connection, [entry.item for entry in entries])
+                answers.update(zip(entries, results, strict=True))
+        return [answers[entry] for entry in batch]
+
+
+def _by_verb(batch: list[_Entry]) -> list[tuple[Verb[Any, Any], list[_Entry]]]:
+    groups: dict[Verb[Any, Any], list[_Entry]] = {}
+    for entry in batch:
+        groups.setdefault(entry.verb, []).append(entry)
+    return list(groups.items())
+
+
+def _fail(batch: list[_Entry], error: Exception) -> None:
+    for entry in batch:
+        if not entry.answered.done():
+            entry.answered.set_exception(error)

@@ -1,0 +1,226 @@
+"""One database, two dialects: SQLite in a folder, PostgreSQL on a server.
+
+SQLite has one writer connection, and only that one checkpoints: SQLite before 3.51.3 can corrupt a WAL that two
+connections write and checkpoint at the same time. Writers begin with BEGIN IMMEDIATE, because a transaction that only
+turns into a writer later fails at once where it should wait. `synchronous=FULL`: what is acknowledged survives a power cut.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Select, cast, event, func, literal, literal_column
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.elements import ColumnElement
+
+from pulse.core.clock import Clock
+from pulse.core.errors import (
+    Misconfigured,
+    PulseError,
+    StorageDown,
+    StorageFull,
+    StorageReadOnly,
+)
+
+Dialect = Literal["sqlite", "postgresql"]
+READERS = 4
+BUSY_TIMEOUT_S = 5.0
+
+
+class Database:
+    """Connections to one database. `prefix` begins the name of every table; `clock` replaces database time in tests."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "pulse_",
+        pool_size: int = 10,
+        clock: Clock | None = None,
+    ) -> None:
+        self.url = _checked(url)
+        self.prefix = prefix
+        self.dialect: Dialect = (
+            "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
+        )
+        self._clock = clock
+        self._writer, self._reader = self._engines(pool_size)
+
+    def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
+        if self.dialect == "postgresql":
+            engine = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
+            )
+            return engine, engine
+        return _sqlite_engine(self.url, readers=0), _sqlite_engine(
+            self.url, readers=READERS
+        )
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that may write: committed when the block ends, rolled back when it raises."""
+        with translated_errors():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One snapshot to read from; on SQLite writes are refused."""
+        with translated_errors():
+            async with self._reader.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def raw_writer(self) -> AsyncIterator[AsyncConnection]:
+        """The writing connection outside any transaction, for VACUUM, backups and the like."""
+        with translated_errors():
+            async with self._writer.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                yield connection
+
+    def now(self) -> ColumnElement[int]:
+        """The database's time in milliseconds since 1970, as an expression."""
+        if self._clock is not None:
+            return literal(self._clock.now_ms(), BigInteger)
+        if self.dialect == "sqlite":
+            return literal_column(
+                "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
+            )
+        return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+    def locked(self, query: Select[Any]) -> Select[Any]:
+        """The query with its rows locked and locked ones passed over, where there are other writers to mind."""
+        return (
+            query
+            if self.dialect == "sqlite"
+            else query.with_for_update(skip_locked=True)
+        )
+
+    async def close(self) -> None:
+        # Readers first: the last connection to close checkpoints, and only the writer may do that.
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise Misconfigured(
+            "PULSE_DATABASE_URL is not a database address. Try sqlite+aiosqlite:///pulse.db."
+        ) from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise Misconfigured(
+            f"{parsed.get_backend_name()} is no database that Pulse can use: sqlite or postgresql."
+        )
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[
+        parsed.get_backend_name()
+    ]
+    return parsed.set(drivername=driver)
+
+
+def _sqlite_engine(url: URL, *, readers: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=readers or 1,
+        max_overflow=0,
+        pool_timeout=60,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # The driver must not begin transactions by itself; the "begin" event below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _READER_PRAGMAS if readers else _WRITER_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begun(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if readers else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+_WRITER_PRAGMAS = (
+    "PRAGMA auto_vacuum=INCREMENTAL",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA journal_size_limit=67108864",
+)
+_READER_PRAGMAS = (
+    "PRAGMA query_only=ON",
+    "PRAGMA wal_autocheckpoint=0",
+    "PRAGMA cache_size=-8000",
+)
+
+
+class translated_errors:  # noqa: N801 - used as a with-statement, reads as one
+    """Turns what the drivers say of a full disk, a read-only folder or a lost server into Pulse's own errors."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, PulseError):
+            return
+        translated = translate(error)
+        if translated is not None:
+            raise translated from error
+
+
+def translate(error: BaseException) -> PulseError | None:
+    """The Pulse error for a driver's error, or None where it says something else (a broken constraint, say)."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause).lower()
+    if isinstance(cause, sqlite3.Error):
+        return next((kind() for words, kind in _SQLITE_WORDS if words in text), None)
+    if isinstance(error, DBAPIError) and _says_full(cause):
+        return StorageFull()
+    if isinstance(error, DBAPIError) and (
+        error.connection_invalidated or _says_busy(cause)
+    ):
+        return StorageDown()
+    if isinstance(cause, OSError | TimeoutError) and not isinstance(
+        cause, FileNotFoundError
+    ):
+        return StorageDown()
+    return None
+
+
+_SQLITE_WORDS: tuple[tuple[str, type[PulseError]], ...] = (
+    ("disk is full", StorageFull),
+    ("disk i/o error", StorageDown),
+    ("readonly database", StorageReadOnly),
+    ("read-only", StorageReadOnly),
+    ("unable to open database", StorageReadOnly),
+    ("database is locked", StorageDown),
+)
+
+
+def _says_full(cause: BaseException | None) -> bool:
+    return getattr(cause, "sqlstate", None) == "53100"
+
+
+def _says_busy(cause: BaseException | None) -> bool:
+    """A deadlock or a conflict between transactions, or a server that is starting or stopping: all pass by themselves."""
+    state = getattr(cause, "sqlstate", None) or ""
+    return state in ("40P01", "40001") or state.startswith(("57P0", "08"))
+
+
+def sqlite_file(database: Database) -> Path | None:
+    """The file of an SQLite database; None for PostgreSQL and for a database in memory."""
+    name = database.url.database
+    return (
+        Path(name)
+        if database.dialect == "sqlite" and name and name != ":memory:"
+        else None
+    )

@@ -1,0 +1,93 @@
+"""The migration runner: one Alembic branch a noun, one version table, safe to run from many processes at once.
+
+A noun's branch is a folder of revisions (`<noun>/migrations/`) whose first one carries `branch_labels = ("<noun>",)`.
+Tables are named with the database's prefix, which a revision gets from `table_prefix()`. The whole upgrade is one
+transaction under one lock, so a process killed in the middle leaves nothing half done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from pulse.storage.database import Database
+
+_LOCK = 0x50554C5345  # "PULSE"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The revisions of one noun: its name and the folder they lie in."""
+
+    noun: str
+    folder: Path
+
+
+async def migrate(database: Database, branches: Sequence[Branch]) -> list[str]:
+    """Brings the tables of `branches` to their newest revision; returns the revisions that were applied, in order."""
+    async with database.write() as connection:
+        if database.dialect == "postgresql":
+            await connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK}
+            )
+        return await connection.run_sync(_upgrade, database.prefix, branches)
+
+
+async def pending(database: Database, branches: Sequence[Branch]) -> list[str]:
+    """The revisions that `migrate` would apply."""
+    async with database.read() as connection:
+        return await connection.run_sync(_missing, database.prefix, branches)
+
+
+def table_prefix() -> str:
+    """For revisions: what the names of this database's tables begin with."""
+    return str(op.get_context().opts["table_prefix"])
+
+
+def _scripts(branches: Sequence[Branch]) -> ScriptDirectory:
+    folders = [str(branch.folder) for branch in branches]
+    return ScriptDirectory(str(Path(__file__).parent), version_locations=folders)
+
+
+def _upgrade(
+    connection: Connection, prefix: str, branches: Sequence[Branch]
+) -> list[str]:
+    scripts = _scripts(branches)
+    applied: list[str] = []
+
+    def steps(revision: Any, _context: MigrationContext) -> Any:
+        found = scripts._upgrade_revs("heads", revision)
+        applied.extend(step.revision.revision for step in found)
+        return found
+
+    migration = _context(connection, prefix, fn=steps)
+    with Operations.context(migration):
+        migration.run_migrations()
+    return applied
+
+
+def _missing(
+    connection: Connection, prefix: str, branches: Sequence[Branch]
+) -> list[str]:
+    heads: Any = _context(connection, prefix).get_current_heads()
+    return [
+        step.revision.revision
+        for step in _scripts(branches)._upgrade_revs("heads", heads)
+    ]
+
+
+def _context(connection: Connection, prefix: str, **options: Any) -> MigrationContext:
+    return MigrationContext.configure(
+        connection,
+        opts={
+            "version_table": f"{prefix}schema_versions",
+            "table_prefix": prefix,
+            **options,
+        },
+    )
