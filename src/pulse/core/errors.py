@@ -17,7 +17,8 @@ PulseError
 ├─ Unavailable           Pulse cannot do it now; nothing was changed
 │  ├─ StorageFull
 │  ├─ StorageReadOnly
-│  └─ StorageDown
+│  ├─ StorageDown
+│  └─ SandboxStopped     the message is evaluated again, later or elsewhere
 ├─ Misconfigured         a setting or a part of the machine is not as it must be
 └─ LeaseLost             somebody else holds the row now; nothing was written
 """
@@ -167,3 +168,9 @@ class LeaseLost(PulseError):
     """The lease is gone: somebody else holds this row now, and nothing was written."""
 
     code = "lease_lost"
+
+
+class SandboxStopped(Unavailable):
+    """The sandbox is being stopped; this message will be evaluated again."""
+
+    code = "sandbox_stopped"

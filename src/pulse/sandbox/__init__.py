@@ -1,0 +1,1 @@
+"""Where tenants' code runs: a port, and the supervised Deno processes behind it."""

@@ -1,0 +1,44 @@
+"""A message on its way through the sandbox: what it waits for, and what has happened to it so far."""
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from pulse.sandbox.deno.wire import Ask
+from pulse.sandbox.port import Effects, Job, Verdict
+
+
+@dataclass(eq=False)
+class Flight:
+    """One evaluation. `alone` once a process died under it: from then on it has a process to itself."""
+
+    job: Job
+    effects: Effects
+    verdict: asyncio.Future[Verdict] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    arrived: float = field(default_factory=time.monotonic)
+    began: float = 0.0
+    alone: bool = False
+    lone_deaths: int = 0
+    asked: int = 0
+    calls: set[asyncio.Task[None]] = field(default_factory=set)
+    waiting: deque[Ask] = field(default_factory=deque)
+
+    @property
+    def size(self) -> int:
+        return len(self.job.message)
+
+    def over(self) -> bool:
+        return self.verdict.done()
+
+    def forget_calls(self) -> None:
+        """Drops the effects of an attempt that has ended; their journals answer for what was done."""
+        for call in self.calls:
+            call.cancel()
+        self.calls.clear()
+        self.waiting.clear()
+        self.asked = 0
+
+    def settle(self, verdict: Verdict) -> None:
+        if not self.verdict.done():
+            self.verdict.set_result(verdict)

@@ -1,0 +1,323 @@
+"""The sandbox on Deno: which message runs in which process, and what happens when one dies.
+
+* A process belongs to one organization and environment for its whole life. A tenant has one process, and more when that
+  one is full and others may still be started.
+* A process killed for time: the message whose frame was running fails with `script_timeout`. The others in it did
+  nothing wrong, and begin again in another process.
+* A process that died of anything else (memory, mostly), or reported an error while short of memory: nobody is to blame
+  yet. Every message in it begins again, each in a process to itself. Only deaths alone count, and the third ends the
+  message with `SandboxCrash`.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from pulse.core.clock import SystemClock, iso
+from pulse.core.errors import Misconfigured, SandboxStopped
+from pulse.sandbox.deno.flight import Flight
+from pulse.sandbox.deno.house import House
+from pulse.sandbox.deno.limits import Limits
+from pulse.sandbox.deno.nursery import Argv, Nursery
+from pulse.sandbox.deno.process import DenoProcess
+from pulse.sandbox.deno.turns import Turns
+from pulse.sandbox.deno.wire import Ask, Said, answer_frame, drop_frame, failure, read_asks, read_verdict, run_frame
+from pulse.sandbox.port import Answer, Effects, Job, Tenant, Verdict
+
+log = structlog.get_logger(__name__)
+TICK_S = 0.25
+IDLE_S = 300.0
+
+
+class DenoSandbox:
+    """A pool of Deno processes; implements `Sandbox`."""
+
+    name = "sandbox"
+
+    def __init__(self, limits: Limits, argv: Argv, environment: dict[str, str] | None = None) -> None:
+        self._limits = limits
+        self._clock = SystemClock()
+        self._nursery = Nursery(self, limits, argv, environment or {})
+        self._turns = Turns(limits.busy_processes)
+        self._houses: dict[Tenant, list[House]] = {}
+        self._by_process: dict[DenoProcess, House] = {}
+        self._waiting: dict[Tenant, deque[Flight]] = {}
+        self._starting: dict[Tenant, asyncio.Task[None]] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    # ---- Sandbox ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self._nursery.warm()
+        self._ticker = asyncio.create_task(self._tick(), name="sandbox-ticker")
+
+    async def evaluate(self, job: Job, effects: Effects) -> Verdict:
+        if self._stopping:
+            raise SandboxStopped
+        flight = Flight(job, effects)
+        self._queue(flight)
+        try:
+            return await flight.verdict
+        finally:
+            flight.forget_calls()
+            if flight.verdict.cancelled():
+                self._abandon(flight)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for task in list(self._starting.values()):
+            task.cancel()
+        await asyncio.gather(*self._starting.values(), return_exceptions=True)
+        for flight in self._flights():
+            if not flight.over():
+                flight.verdict.set_exception(SandboxStopped())
+        for house in self._all_houses():
+            house.process.kill("stopped")
+            await house.process.ended
+        await self._nursery.close()
+
+    @property
+    def processes(self) -> int:
+        """How many processes belong to tenants now."""
+        return len(self._by_process)
+
+    def pids(self, tenant: Tenant) -> list[int]:
+        return [house.process.pid for house in self._houses.get(tenant, [])]
+
+    # ---- boarding --------------------------------------------------------------------------------------------
+
+    def _queue(self, flight: Flight) -> None:
+        self._waiting.setdefault(flight.job.tenant, deque()).append(flight)
+        self._board(flight.job.tenant)
+
+    def _board(self, tenant: Tenant) -> None:
+        """Lets waiting flights into the tenant's processes; asks for another process where none has room."""
+        waiting = self._waiting.get(tenant)
+        while waiting:
+            if waiting[0].over():
+                waiting.popleft()
+                continue
+            house = next((house for house in self._houses.get(tenant, []) if house.takes(waiting[0])), None)
+            if house is None:
+                return self._enlarge(tenant, waiting[0])
+            self._enter(house, waiting.popleft())
+        self._waiting.pop(tenant, None)
+
+    def _enter(self, house: House, flight: Flight) -> None:
+        flight.began = time.monotonic()
+        house.board(flight)
+        frame = partial(_run, job=flight.job, define=house.missing_plans(flight))
+        self._tell(house, flight.job.id, frame)
+
+    def _enlarge(self, tenant: Tenant, flight: Flight) -> None:
+        houses = [house for house in self._houses.get(tenant, []) if house.process.alive and not house.is_worn]
+        full = len(houses) >= self._limits.busy_processes
+        if tenant in self._starting or self._stopping or (full and not flight.alone):
+            return
+        task = asyncio.create_task(self._settle_in(tenant), name="sandbox-start")
+        self._starting[tenant] = task
+
+    async def _settle_in(self, tenant: Tenant) -> None:
+        try:
+            process = await self._nursery.take()
+        except Misconfigured as error:
+            self._starting.pop(tenant, None)
+            return self._refuse(tenant, error)
+        except asyncio.CancelledError:
+            self._starting.pop(tenant, None)
+            raise
+        self._starting.pop(tenant, None)
+        house = House(process, tenant, self._limits)
+        self._houses.setdefault(tenant, []).append(house)
+        self._by_process[process] = house
+        self._evict()
+        self._board(tenant)
+
+    def _refuse(self, tenant: Tenant, error: Misconfigured) -> None:
+        log.error("sandbox_cannot_start", reason=error.message)
+        for flight in self._waiting.pop(tenant, ()):
+            if not flight.over():
+                flight.verdict.set_exception(SandboxStopped(error.message))
+
+    def _tell(self, house: House, message_id: str, frame: "partial[bytes]") -> None:
+        house.outbox.append((message_id, frame))
+        self._turns.request(house)
+
+    # ---- what processes say ----------------------------------------------------------------------------------
+
+    def answered(self, process: DenoProcess, said: Said, payload: bytes) -> None:
+        house = self._by_process.get(process)
+        if house is None:
+            return
+        flight = house.flights.get(said.id)
+        if flight is not None and said.t == "done":
+            self._done(house, flight, said, payload)
+        elif flight is not None and said.t == "wait":
+            self._asked(house, flight, payload)
+        self._turns.rest(house)
+        if house.tenant in self._waiting:
+            self._board(house.tenant)
+
+    def _done(self, house: House, flight: Flight, said: Said, payload: bytes) -> None:
+        if said.strained and not flight.alone:
+            # Short of memory: whoever is in here might be the cause.
+            return house.process.kill("memory")
+        limit = self._limits.result_size + 2 * self._limits.log_size
+        verdict = read_verdict(said, payload, limit * 4)
+        house.leave(flight)
+        flight.settle(_timed(verdict, flight))
+        if flight.alone:
+            house.process.kill("finished")
+
+    def _asked(self, house: House, flight: Flight, payload: bytes) -> None:
+        asks = read_asks(payload)
+        flight.asked += len(asks)
+        if flight.asked > self._limits.effects:
+            return house.process.kill("broken")
+        flight.waiting.extend(asks)
+        self._call_effects(house, flight)
+
+    def _call_effects(self, house: House, flight: Flight) -> None:
+        while flight.waiting and len(flight.calls) < self._limits.effects_at_once:
+            task = asyncio.create_task(self._call(house, flight, flight.waiting.popleft()))
+            flight.calls.add(task)
+            task.add_done_callback(flight.calls.discard)
+
+    async def _call(self, house: House, flight: Flight, ask: Ask) -> None:
+        answer: Answer = await flight.effects.call(flight.job, ask.seq, ask.fn, ask.args)
+        if house.flights.get(flight.job.id) is not flight:
+            return
+        frame = partial(
+            _answer, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms()
+        )
+        self._tell(house, flight.job.id, frame)
+        asyncio.get_running_loop().call_soon(self._call_effects, house, flight)
+
+    # ---- deaths ----------------------------------------------------------------------------------------------
+
+    def died(self, process: DenoProcess, cause: str) -> None:
+        house = self._by_process.pop(process, None)
+        if house is None:
+            return
+        self._houses[house.tenant].remove(house)
+        if not self._houses[house.tenant]:
+            del self._houses[house.tenant]
+        running = process.unanswered[0].message_id if process.unanswered else None
+        if cause not in ("finished", "idle", "stopped"):
+            log.warning("sandbox_died", cause=cause, organization=house.tenant.organization_id, messages=len(house.flights))
+        for flight in list(house.flights.values()):
+            self._survive(flight, cause, was_running=flight.job.id == running)
+        house.outbox.clear()
+        self._turns.forget(house)
+        self._board(house.tenant)
+
+    def _survive(self, flight: Flight, cause: str, *, was_running: bool) -> None:
+        flight.forget_calls()
+        if flight.over():
+            return
+        if cause == "timeout":
+            return self._timed_out(flight) if was_running else self._again(flight)
+        if cause in ("idle", "finished", "stopped"):
+            return self._again(flight)
+        flight.lone_deaths += flight.alone
+        if flight.lone_deaths >= self._limits.lone_deaths:
+            return self._crashed(flight)
+        flight.alone = True
+        self._again(flight)
+
+    def _again(self, flight: Flight) -> None:
+        if self._stopping:
+            flight.verdict.set_exception(SandboxStopped())
+        else:
+            self._waiting.setdefault(flight.job.tenant, deque()).appendleft(flight)
+
+    def _timed_out(self, flight: Flight) -> None:
+        limit = self._limits.script_timeout_ms
+        message = f"A script ran for more than {limit} ms without a pause, and was stopped"
+        advice = "Make the script do less at a time, look for a loop without an end, or raise SCRIPT_TIMEOUT."
+        flight.settle(_timed(self._failure("TimeoutError", "script_timeout", message, advice), flight))
+
+    def _crashed(self, flight: Flight) -> None:
+        message = f"The sandbox process died {flight.lone_deaths} times while it ran this message alone"
+        advice = "The scripts most likely need more memory than ISOLATE_MEMORY allows. Work on smaller parts."
+        flight.settle(_timed(self._failure("SandboxCrash", "sandbox_crash", message, advice), flight))
+
+    def _failure(self, error_type: str, code: str, message: str, suggestion: str) -> Verdict:
+        return failure(error_type, code, message, suggestion, iso(self._clock.now_ms()))
+
+    # ---- keeping house ---------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._end_old_messages()
+            self._evict()
+
+    def _end_old_messages(self) -> None:
+        oldest = time.monotonic() - self._limits.message_timeout_ms / 1000
+        for house in self._all_houses():
+            for flight in list(house.flights.values()):
+                if flight.began < oldest and not flight.over():
+                    self._too_old(house, flight)
+
+    def _too_old(self, house: House, flight: Flight) -> None:
+        message = f"The message was not finished within {self._limits.message_timeout_ms} ms"
+        advice = "Wait for less in one message, or raise MESSAGE_TIMEOUT."
+        flight.settle(_timed(self._failure("TimeoutError", "message_timeout", message, advice), flight))
+        self._drop(house, flight)
+
+    def _abandon(self, flight: Flight) -> None:
+        house = next((house for house in self._all_houses() if house.flights.get(flight.job.id) is flight), None)
+        if house is not None:
+            self._drop(house, flight)
+
+    def _drop(self, house: House, flight: Flight) -> None:
+        house.leave(flight)
+        self._tell(house, flight.job.id, partial(_drop, job_id=flight.job.id))
+
+    def _evict(self) -> None:
+        """Ends processes that have nothing to do: worn ones, long unused ones, and the oldest ones over the limit."""
+        idle = sorted((house for house in self._all_houses() if house.is_empty), key=lambda house: house.last_used)
+        surplus = max(0, len(idle) - self._limits.idle_processes)
+        oldest = time.monotonic() - IDLE_S
+        for at, house in enumerate(idle):
+            if at < surplus or house.is_worn or house.last_used < oldest:
+                house.process.kill("idle")
+
+    def _all_houses(self) -> list[House]:
+        return list(self._by_process.values())
+
+    def _flights(self) -> Sequence[Flight]:
+        boarded = [flight for house in self._all_houses() for flight in house.flights.values()]
+        return boarded + [flight for waiting in self._waiting.values() for flight in waiting]
+
+
+def _timed(verdict: Verdict, flight: Flight) -> Verdict:
+    import dataclasses
+
+    now = time.monotonic()
+    began = flight.began or now
+    queue_ms, sandbox_ms = round((began - flight.arrived) * 1000), round((now - began) * 1000)
+    return dataclasses.replace(verdict, queue_ms=queue_ms, sandbox_ms=sandbox_ms)
+
+
+def _run(n: int, *, job: Job, define: list) -> bytes:  # type: ignore[type-arg]
+    return run_frame(n, job, define)
+
+
+def _answer(n: int, *, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
+    return answer_frame(n, job_id, seq, answer.ok, answer.payload, at)
+
+
+def _drop(n: int, *, job_id: str) -> bytes:
+    return drop_frame(n, job_id)
+
+
+__all__ = ["DenoSandbox", "Effects"]

@@ -1,0 +1,180 @@
+"""One Deno process: frames in, answers out, and the clock that no script can stop.
+
+The child answers every frame with one frame, in order, after everything the frame set off has run. So the first frame
+without an answer is the one that is running, and the time it may take is measured here, from the moment it became the
+first, and enforced with SIGKILL.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from pulse.sandbox.deno.limits import MIB, Limits
+from pulse.sandbox.deno.wire import BrokenFrame, Said, read_frame
+
+NEWLINE = b"\n"
+
+
+class Listener(Protocol):
+    """Who hears what happens to a process."""
+
+    def answered(self, process: "DenoProcess", said: Said, payload: bytes) -> None: ...
+
+    def died(self, process: "DenoProcess", cause: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Sent:
+    n: int
+    message_id: str
+
+
+class DenoProcess(asyncio.SubprocessProtocol):
+    """A running child. `unanswered` holds the frames it has not answered yet, the running one first."""
+
+    def __init__(self, listener: Listener, limits: Limits) -> None:
+        self._listener = listener
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._rest = b""
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_since = 0.0
+        self._cause = "crash"
+        self._dead = False
+        self.unanswered: deque[_Sent] = deque()
+        self.ready: asyncio.Future[Said] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.known_plans: set[str] = set()
+
+    @classmethod
+    async def start(cls, listener: Listener, limits: Limits, argv: list[str], environment: dict[str, str]) -> "DenoProcess":
+        """Starts a child and waits until it is ready; raises TimeoutError when it is not in time, OSError when it cannot."""
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.subprocess_exec(
+            lambda: cls(listener, limits), *argv, env=environment, stdin=-1, stdout=-1, stderr=-3, close_fds=True
+        )
+        process = cast(DenoProcess, protocol)
+        process._transport = transport
+        try:
+            async with asyncio.timeout(limits.boot_ms / 1000):
+                await asyncio.shield(process.ready)
+        except BaseException:
+            process.kill("boot")
+            raise
+        process._bound_memory()
+        return process
+
+    @property
+    def pid(self) -> int:
+        return self._transport.get_pid() if self._transport is not None else 0
+
+    @property
+    def alive(self) -> bool:
+        return not self._dead
+
+    def send(self, message_id: str, frame: Callable[[int], bytes]) -> None:
+        """Sends the frame that `frame` makes of its number."""
+        if self._dead or self._transport is None:
+            return
+        self._count += 1
+        if not self.unanswered:
+            self._head_since = self._loop.time()
+        self.unanswered.append(_Sent(self._count, message_id))
+        self._watch()
+        stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        stdin.write(frame(self._count))
+
+    def kill(self, cause: str) -> None:
+        """Ends the child at once; the listener hears of it with this cause."""
+        if not self._dead:
+            self._cause = cause
+            with contextlib.suppress(ProcessLookupError):
+                if self._transport is not None:
+                    self._transport.send_signal(signal.SIGKILL)
+
+    # ---- asyncio.SubprocessProtocol --------------------------------------------------------------------------
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        lines = (self._rest + cast(bytes, data)).split(NEWLINE)
+        self._rest = lines.pop()
+        if len(self._rest) > self._limits.frame_size:
+            return self.kill("flood")
+        for line in lines:
+            if not self._dead:
+                self._heard(line)
+
+    def process_exited(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._dead = True
+        if not self.ready.done():
+            self.ready.set_exception(OSError("The sandbox process ended before it was ready."))
+        self.ready.exception()
+        if self._transport is not None:
+            self._transport.close()
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self._listener.died(self, self._cause)
+
+    # ---- answers and time ------------------------------------------------------------------------------------
+
+    def _heard(self, line: bytes) -> None:
+        try:
+            said, payload = read_frame(line)
+            if said.t == "ready" and not self.ready.done():
+                self.ready.set_result(said)
+                return
+            self._acknowledge(said)
+        except BrokenFrame:
+            return self.kill("broken")
+        self._listener.answered(self, said, payload)
+
+    def _acknowledge(self, said: Said) -> None:
+        if not self.unanswered or self.unanswered[0] != _Sent(said.n, said.id):
+            raise BrokenFrame("An answer to a frame that is not running.")
+        self.unanswered.popleft()
+        self._head_since = self._loop.time()
+
+    def _watch(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._limits.script_timeout_ms / 1000, self._check_time)
+
+    def _check_time(self) -> None:
+        self._timer = None
+        if not self.unanswered or self._dead:
+            return
+        left = self._head_since + self._limits.script_timeout_ms / 1000 - self._loop.time()
+        if left <= 0:
+            self.kill("timeout")
+        else:
+            self._timer = self._loop.call_later(left, self._check_time)
+
+    # Before it has booted, V8 needs more address space than it will ever be allowed to fill.
+    def _bound_memory(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            allowed = _data_bytes(self.pid) + 2 * self._limits.isolate_memory * MIB
+            resource.prlimit(self.pid, resource.RLIMIT_DATA, (allowed, allowed))
+
+
+def _data_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError("no VmData")
+
+
+def resident_bytes(pid: int) -> int:
+    """What the process holds in memory now; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

@@ -1,0 +1,113 @@
+"""The frames between parent and child: one line each, a JSON header, a tab, and a payload that passes as bytes.
+
+The child is never believed about whose code it runs, and what it says is checked for its form before it is used: it may
+be in the hands of a script that broke out of its realm.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pulse.core.errors import PulseError
+from pulse.sandbox.port import STATUSES, Job, Plan, Verdict
+
+_encoder = msgspec.json.Encoder()
+
+
+class BrokenFrame(PulseError):
+    """The sandbox process said something that it cannot rightly say."""
+
+    code = "broken_frame"
+
+
+class Said(msgspec.Struct, rename="camel"):
+    """A header from the child; which fields matter depends on `t`."""
+
+    t: str
+    n: int = 0
+    id: str = ""
+    status: str = ""
+    code: str | None = None
+    workflow: str | None = None
+    workflow_name: str | None = None
+    version: int | None = None
+    error_type: str | None = None
+    error: str | None = None
+    strained: bool = False
+
+
+class Ask(msgspec.Struct):
+    """An effect that a script asks for."""
+
+    seq: int
+    fn: str
+    args: list[Any]
+
+
+_said = msgspec.json.Decoder(Said)
+_asks = msgspec.json.Decoder(list[Ask])
+_body = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def run_frame(n: int, job: Job, define: list[Plan]) -> bytes:
+    plans = ",".join(plan.text for plan in define)
+    names = _encoder.encode([plan.id for plan in job.plans]).decode()
+    defined = f',"define":[{plans}]' if define else ""
+    seed = list(job.seed)
+    return (
+        f'{{"t":"run","n":{n},"id":"{job.id}","plans":{names},"at":{job.at},"seed":{seed}{defined}}}\t'.encode()
+        + job.message
+        + b"\n"
+    )
+
+
+def answer_frame(n: int, job_id: str, seq: int, ok: bool, payload: bytes, at: int) -> bytes:
+    header = {"t": "answer", "n": n, "id": job_id, "seq": seq, "ok": ok, "at": at}
+    return _encoder.encode(header) + b"\t" + payload + b"\n"
+
+
+def drop_frame(n: int, job_id: str) -> bytes:
+    return _encoder.encode({"t": "drop", "n": n, "id": job_id}) + b"\n"
+
+
+def read_frame(line: bytes) -> tuple[Said, bytes]:
+    """The header and the payload of a line. Raises BrokenFrame."""
+    header, _, payload = line.partition(b"\t")
+    try:
+        return _said.decode(header), payload
+    except msgspec.DecodeError as error:
+        raise BrokenFrame(str(error)) from None
+
+
+def read_asks(payload: bytes) -> list[Ask]:
+    try:
+        return _asks.decode(payload)
+    except msgspec.DecodeError as error:
+        raise BrokenFrame(str(error)) from None
+
+
+def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
+    """The verdict in a `done` frame. Raises BrokenFrame for one that is too large, or no JSON, or of no known status."""
+    if len(payload) > limit or said.status not in STATUSES:
+        raise BrokenFrame("The verdict is too large, or of no known status.")
+    try:
+        _body.decode(payload)
+    except msgspec.DecodeError as error:
+        raise BrokenFrame(str(error)) from None
+    return Verdict(
+        status=said.status,  # type: ignore[arg-type]
+        body=payload,
+        code=said.code,
+        workflow_id=said.workflow,
+        workflow_name=said.workflow_name,
+        workflow_version=said.version,
+        error_type=said.error_type,
+        error=said.error[:2_000] if said.error else None,
+    )
+
+
+def failure(error_type: str, code: str, message: str, suggestion: str, timestamp: str) -> Verdict:
+    """The verdict on a message that its process did not survive."""
+    error = {"error": message, "errorType": error_type, "code": code, "suggestion": suggestion, "timestamp": timestamp}
+    body = {"log": [], "errors": [error], "reasons": [], "kept": [], "globals": {}, "tooLarge": []}
+    return Verdict(status="fail", body=_encoder.encode(body), code=code, error_type=error_type, error=message)

@@ -1,0 +1,93 @@
+"""The sandbox as the rest of Pulse sees it: a message and its plans go in, a verdict comes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Status = Literal["success", "fail", "ignore"]
+STATUSES: frozenset[str] = frozenset(("success", "fail", "ignore"))
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Whose code it is: a process never serves two of these."""
+
+    organization_id: str
+    environment_id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled workflow. `id` names one version of it for good; `text` is its JSON."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One message to evaluate: `message` is one line of JSON, `at` the time that scripts see (ms since 1970)."""
+
+    id: str
+    tenant: Tenant
+    plans: Sequence[Plan]
+    message: bytes
+    at: int
+    seed: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the evaluation ended.
+
+    `body` is a JSON object `{log, errors, reasons, kept, globals, tooLarge, result?}`; `code` says why a message was
+    ignored, or names the limit that ended it. `queue_ms` is the time before the sandbox began, `sandbox_ms` the rest.
+    """
+
+    status: Status
+    body: bytes
+    code: str | None = None
+    workflow_id: str | None = None
+    workflow_name: str | None = None
+    workflow_version: int | None = None
+    error_type: str | None = None
+    error: str | None = None
+    queue_ms: int = 0
+    sandbox_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an effect came to: `payload` is the JSON of its value, or of `{code, message, retryable, effect}`."""
+
+    ok: bool
+    payload: bytes
+
+
+class Effects(Protocol):
+    """The world as far as scripts may reach it. Runs in the parent, with the rights of the job's tenant."""
+
+    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
+        """Executes one effect. Never raises: what fails is an Answer that is not `ok`, with a code of a closed list."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Evaluates messages in processes that belong to one tenant each.
+
+    A script that does not yield for `script_timeout_ms`, a message that lives longer than `message_timeout_ms` and a
+    message whose process dies under it alone three times end with a verdict of `fail`, not with an exception. A message
+    whose process dies for another reason is evaluated again, from its beginning: `effects` must be ready for repeats.
+    """
+
+    async def start(self) -> None:
+        """Warms a first process; raises Misconfigured where this machine cannot run the sandbox as asked."""
+        ...
+
+    async def evaluate(self, job: Job, effects: Effects) -> Verdict:
+        """The verdict on one message. Cancelling the call ends the evaluation and stores nothing."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends every process. Evaluations that are under way raise SandboxStopped."""
+        ...
