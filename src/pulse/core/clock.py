@@ -20,8 +20,8 @@ class SystemClock:
 
 def iso(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds, as JavaScript's `toISOString` writes it."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    moment = datetime.fromtimestamp(ms // 1000, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat()}.{ms % 1000:03d}Z"
 
 
 def parse_iso(text: str) -> int:

@@ -16,6 +16,9 @@ from pulse.core.errors import InvalidJson
 MAX_DEPTH = 64
 MAX_KEYS = 10_000
 _SUSPICIOUS_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+# An integer of fewer digits than the largest double has is always finite to a reader that has doubles only.
+_LONG_INTEGER = b"0" * 309
+_DIGITS_TO_ZERO = bytes(48 if chr(byte).isdecimal() and byte < 128 else 32 for byte in range(256))
 
 
 def parse(raw: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -> Any:
@@ -33,11 +36,11 @@ def parse(raw: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -
         ) from None
     value = _decode(text, _Objects(max_keys))
     if raw.count(b"{") + raw.count(b"[") > max_depth and _deeper_than(value, max_depth):
-        raise InvalidJson(
-            f"The JSON is nested more than {max_depth} levels deep.", limit=max_depth
-        )
+        raise InvalidJson(f"The JSON is nested more than {max_depth} levels deep.", limit=max_depth)
     if _SUSPICIOUS_ESCAPE.search(raw):
         _check_strings(value)
+    if len(raw) >= len(_LONG_INTEGER) and _LONG_INTEGER in raw.translate(_DIGITS_TO_ZERO):
+        _check_integers(value)
     return value
 
 
@@ -62,13 +65,11 @@ class _Objects:
             key = _first_repeated(pairs)
             raise InvalidJson(
                 f"The name {key[:100]!r} stands twice in one JSON object.",
-                key=key[:100],
+                key=repr(key[:100])[1:-1],
             )
         self._left -= len(pairs)
         if self._left < 0:
-            raise InvalidJson(
-                f"The JSON has more than {self._max} names.", limit=self._max
-            )
+            raise InvalidJson(f"The JSON has more than {self._max} names.", limit=self._max)
         return value
 
 
@@ -98,9 +99,7 @@ def _decode(text: str, objects: _Objects) -> Any:
             column=error.colno,
         ) from None
     except RecursionError:
-        raise InvalidJson(
-            f"The JSON is nested more than {MAX_DEPTH} levels deep.", limit=MAX_DEPTH
-        ) from None
+        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} levels deep.", limit=MAX_DEPTH) from None
     except ValueError:
         raise InvalidJson("The JSON has a number with too many digits.") from None
 
@@ -126,33 +125,45 @@ def _children(value: Any) -> Iterator[Any]:
 def _deeper_than(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
-        level = [
-            child
-            for parent in level
-            for child in _children(parent)
-            if isinstance(child, dict | list)
-        ]
+        level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
         if not level:
             return False
     return True
 
 
-def _check_strings(value: Any) -> None:
+def _everything(value: Any) -> Iterator[Any]:
+    """The value, all values in it, and all names."""
     pending = [value]
     while pending:
         item = pending.pop()
-        if isinstance(item, str):
-            _check_string(item)
-        elif isinstance(item, dict):
+        yield item
+        if isinstance(item, dict):
             pending.extend(item)
         pending.extend(_children(item))
 
 
+def _check_strings(value: Any) -> None:
+    for item in _everything(value):
+        if isinstance(item, str):
+            _check_string(item)
+
+
+def _check_integers(value: Any) -> None:
+    for item in _everything(value):
+        if isinstance(item, int):
+            _check_integer(item)
+
+
+def _check_integer(number: int) -> None:
+    try:
+        float(number)
+    except OverflowError:
+        raise InvalidJson(f"The number {str(number)[:40]} is too large for a double.") from None
+
+
 def _check_string(text: str) -> None:
     if "\0" in text:
-        raise InvalidJson(
-            "A string has a NUL character (\\u0000), which cannot be stored."
-        )
+        raise InvalidJson("A string has a NUL character (\\u0000), which cannot be stored.")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -91,12 +91,8 @@ def claim_indexes(table: Table) -> list[Index]:
     unfinished = c.state.in_(UNFINISHED) & c.lane.is_not(None)
     name = table.name
 
-    def partial(
-        suffix: str, where: ColumnElement[bool], *columns: ColumnElement[object]
-    ) -> Index:
-        return Index(
-            f"{name}_{suffix}", *columns, sqlite_where=where, postgresql_where=where
-        )
+    def partial(suffix: str, where: ColumnElement[bool], *columns: ColumnElement[object]) -> Index:
+        return Index(f"{name}_{suffix}", *columns, sqlite_where=where, postgresql_where=where)
 
     return [
         partial("ready", ready, c.organization_id, c.due_at, c.id),
@@ -109,9 +105,7 @@ def claim_indexes(table: Table) -> list[Index]:
 class Claims:
     """Claims on the rows of `table`, for one `owner`. Keeps nothing but whose turn it was last."""
 
-    def __init__(
-        self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS
-    ) -> None:
+    def __init__(self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS) -> None:
         self._database = database
         self._table = table
         self._owner = owner
@@ -126,38 +120,35 @@ class Claims:
                 return []
             self._last_tenant = tenant
             c = self._table.c
-            return await self._take(
-                connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER
-            )
+            return await self._take(connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER)
 
     async def claim_suspect(self) -> Claimed | None:
         """The oldest suspect, to be run while this worker runs nothing else; None when there is none."""
         async with self._database.write() as connection:
-            taken = await self._take(
-                connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True
-            )
+            taken = await self._take(connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True)
         return taken[0] if taken else None
 
-    async def renew(self) -> int:
-        """Prolongs every lease of this owner; how many there are."""
+    async def renew(self, held: Sequence[tuple[str, int]]) -> int:
+        """Prolongs the leases of these (id, epoch) pairs; how many of them are still held. The others run out."""
         c = self._table.c
-        mine = (c.owner == self._owner) & (c.state == RUNNING)
-        statement = (
-            update(self._table)
-            .where(mine)
-            .values(lease_until=self._database.now() + self._lease_ms)
-        )
+        renewed = 0
         async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
+            for part in chunks(list(held)):
+                mine = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
+                lease_until = self._database.now() + self._lease_ms
+                done = await connection.execute(update(self._table).where(mine).values(lease_until=lease_until))
+                renewed += done.rowcount
+        return renewed
 
-    async def release(self, claimed: Sequence[Claimed]) -> None:
-        """Hands rows back unharmed: nobody died, so nothing is counted."""
+    async def release(self, claimed: Sequence[Claimed], delay_ms: int = 0) -> None:
+        """Hands rows back unharmed, due after `delay_ms`: nobody died, so nothing is counted."""
         async with self._database.write() as connection:
             ids = await self.fence(connection, [(row.id, row.epoch) for row in claimed])
             for part in chunks(sorted(ids)):
-                await connection.execute(
-                    self._freed().where(self._table.c.id.in_(part))
-                )
+                freed = self._freed().where(self._table.c.id.in_(part))
+                if delay_ms:
+                    freed = freed.values(due_at=self._database.now() + delay_ms)
+                await connection.execute(freed)
 
     async def sweep(self) -> int:
         """Makes rows with an expired lease ready again and counts the death of their holder; how many there were."""
@@ -167,79 +158,53 @@ class Claims:
         """Makes the rows of every other owner ready again: for whoever knows that no other owner is alive."""
         return await self._bury(self._table.c.owner != self._owner)
 
-    async def fence(
-        self, connection: AsyncConnection, held: Iterable[tuple[str, int]]
-    ) -> set[str]:
+    async def fence(self, connection: AsyncConnection, held: Iterable[tuple[str, int]]) -> set[str]:
         """Of `(id, epoch)` pairs the ids that are still held, locked until the transaction ends."""
         c = self._table.c
         alive: set[str] = set()
         for part in chunks(list(held)):
             still = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
             # An update rather than a read: on PostgreSQL it locks the rows against a sweep that comes meanwhile.
-            rows = await connection.execute(
-                update(self._table).where(still).values(alone=c.alone).returning(c.id)
-            )
+            rows = await connection.execute(update(self._table).where(still).values(alone=c.alone).returning(c.id))
             alive.update(rows.scalars())
         return alive
 
-    async def lock_lanes(
-        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
-    ) -> None:
+    async def lock_lanes(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> None:
         """Holds (tenant, lane) pairs until the transaction ends, against others that join or leave them."""
         if self._database.dialect == "sqlite":
             return
-        numbers = sorted(
-            {_lane_number(self._table.name, tenant, lane) for tenant, lane in lanes}
-        )
+        numbers = sorted({_lane_number(self._table.name, tenant, lane) for tenant, lane in lanes})
         for number in numbers:
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number}
-            )
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number})
 
-    async def occupied(
-        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
-    ) -> set[tuple[str, str]]:
+    async def occupied(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Of the (tenant, lane) pairs those in which a row is waiting or running."""
         c = self._table.c
         found: set[tuple[str, str]] = set()
         for part in chunks(sorted(set(lanes))):
             wanted = tuple_(c.organization_id, c.lane).in_(part)
             rows = await connection.execute(
-                select(c.organization_id, c.lane)
-                .where(wanted, _unfinished(self._table))
-                .distinct()
+                select(c.organization_id, c.lane).where(wanted, _unfinished(self._table)).distinct()
             )
             found.update((row.organization_id, row.lane) for row in rows)
         return found
 
-    async def promote(
-        self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]
-    ) -> None:
+    async def promote(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> None:
         """Makes the head of each (tenant, lane) ready, if it was blocked. Call it when a row has left the lane."""
         c = self._table.c
         for part in chunks(sorted(set(lanes))):
             wanted = tuple_(c.organization_id, c.lane).in_(part)
-            heads = (
-                select(func.min(c.id))
-                .where(wanted, _unfinished(self._table))
-                .group_by(c.organization_id, c.lane)
-            )
-            await connection.execute(
-                update(self._table)
-                .where(c.id.in_(heads), c.state == BLOCKED)
-                .values(state=READY)
-            )
+            heads = select(func.min(c.id)).where(wanted, _unfinished(self._table)).group_by(c.organization_id, c.lane)
+            await connection.execute(update(self._table).where(c.id.in_(heads), c.state == BLOCKED).values(state=READY))
 
     async def _next_tenant(self, connection: AsyncConnection) -> str | None:
         c = self._table.c
-        ready = and_(
-            c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER
-        )
+        ready = and_(c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER)
         first = select(func.min(c.organization_id)).where(ready)
-        after = await connection.scalar(
-            first.where(c.organization_id > self._last_tenant)
-        )
-        return after if after is not None else await connection.scalar(first)
+        after: str | None = await connection.scalar(first.where(c.organization_id > self._last_tenant))
+        if after is None:
+            after = await connection.scalar(first)
+        return after
 
     async def _take(
         self,
@@ -269,16 +234,12 @@ class Claims:
     async def _bury(self, whose: ColumnElement[bool]) -> int:
         c = self._table.c
         dead = self._freed().where(c.state == RUNNING, whose)
-        counted = dead.values(
-            deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer)
-        )
+        counted = dead.values(deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer))
         async with self._database.write() as connection:
             return (await connection.execute(counted)).rowcount
 
     def _freed(self) -> Update:
-        return update(self._table).values(
-            state=READY, owner=None, lease_until=None, alone=false()
-        )
+        return update(self._table).values(state=READY, owner=None, lease_until=None, alone=false())
 
 
 def chunks(items: list[T]) -> Iterable[list[T]]:
@@ -291,7 +252,5 @@ def _unfinished(table: Table) -> ColumnElement[bool]:
 
 
 def _lane_number(table: str, tenant: str, lane: str) -> int:
-    digest = hashlib.blake2b(
-        f"{table}\0{tenant}\0{lane}".encode(), digest_size=8
-    ).digest()
+    digest = hashlib.blake2b(f"{table}\0{tenant}\0{lane}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)

@@ -31,9 +31,7 @@ MAX_WAITING = 20_000
 class _Entry:
     verb: Verb[Any, Any]
     item: Any
-    answered: asyncio.Future[Any] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    answered: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Committer:
@@ -55,9 +53,7 @@ class Committer:
     async def write(self, verb: Verb[Item, Answer], item: Item) -> Answer:
         """The verb's answer for `item`, after the commit. Raises Unavailable when too much waits already."""
         if len(self._waiting) >= self._max_waiting:
-            raise Unavailable(
-                "Too many writes are waiting for the database. Try again shortly."
-            )
+            raise Unavailable("Too many writes are waiting for the database. Try again shortly.")
         entry = _Entry(verb, item)
         self._waiting.append(entry)
         if self._pump is None:
@@ -70,6 +66,7 @@ class Committer:
             await asyncio.wait([self._pump])
 
     async def _run(self) -> None:
+        batch: list[_Entry] = []
         try:
             while self._waiting:
                 batch = self._waiting[: self._max_batch]
@@ -77,6 +74,11 @@ class Committer:
                 await self._commit(batch)
         finally:
             self._pump = None
+            # Only where this task was cancelled is anybody left: nobody waits for an answer that never comes.
+            _fail(
+                [*batch, *self._waiting], Unavailable("The write was cut off: it is not known whether it was stored.")
+            )
+            self._waiting.clear()
 
     async def _commit(self, batch: list[_Entry]) -> None:
         batch = [entry for entry in batch if not entry.answered.cancelled()]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import BigInteger, Select, cast, event, func, literal, literal_column
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -44,21 +45,16 @@ class Database:
     ) -> None:
         self.url = _checked(url)
         self.prefix = prefix
-        self.dialect: Dialect = (
-            "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
-        )
+        self.dialect: Dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         self._clock = clock
         self._writer, self._reader = self._engines(pool_size)
 
     def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         if self.dialect == "postgresql":
-            engine = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
-            )
-            return engine, engine
-        return _sqlite_engine(self.url, readers=0), _sqlite_engine(
-            self.url, readers=READERS
-        )
+            engine = create_async_engine(self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+            # A later statement of a reader sees what the first one saw, as it does on SQLite.
+            return engine, engine.execution_options(isolation_level="REPEATABLE READ")
+        return _sqlite_engine(self.url, readers=0), _sqlite_engine(self.url, readers=READERS)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -79,7 +75,7 @@ class Database:
         """The writing connection outside any transaction, for VACUUM, backups and the like."""
         with translated_errors():
             async with self._writer.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await connection.execution_options(**_OUTSIDE_TRANSACTIONS[self.dialect])
                 yield connection
 
     def now(self) -> ColumnElement[int]:
@@ -87,23 +83,16 @@ class Database:
         if self._clock is not None:
             return literal(self._clock.now_ms(), BigInteger)
         if self.dialect == "sqlite":
-            return literal_column(
-                "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
-            )
+            return literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger)
         return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     def locked(self, query: Select[Any]) -> Select[Any]:
         """The query with its rows locked and locked ones passed over, where there are other writers to mind."""
-        return (
-            query
-            if self.dialect == "sqlite"
-            else query.with_for_update(skip_locked=True)
-        )
+        return query if self.dialect == "sqlite" else query.with_for_update(skip_locked=True)
 
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and only the writer may do that.
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        await self._reader.dispose()
         await self._writer.dispose()
 
 
@@ -111,17 +100,17 @@ def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
     except Exception:
-        raise Misconfigured(
-            "PULSE_DATABASE_URL is not a database address. Try sqlite+aiosqlite:///pulse.db."
-        ) from None
+        raise Misconfigured("PULSE_DATABASE_URL is not a database address. Try sqlite+aiosqlite:///pulse.db.") from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise Misconfigured(
-            f"{parsed.get_backend_name()} is no database that Pulse can use: sqlite or postgresql."
-        )
-    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[
-        parsed.get_backend_name()
-    ]
+        raise Misconfigured(f"{parsed.get_backend_name()} is no database that Pulse can use: sqlite or postgresql.")
+    if parsed.get_backend_name() == "sqlite" and _in_memory(parsed):
+        raise Misconfigured("A database in memory keeps nothing: name a file, as in sqlite+aiosqlite:///pulse.db.")
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[parsed.get_backend_name()]
     return parsed.set(drivername=driver)
+
+
+def _in_memory(url: URL) -> bool:
+    return not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"
 
 
 def _sqlite_engine(url: URL, *, readers: int) -> AsyncEngine:
@@ -144,11 +133,17 @@ def _sqlite_engine(url: URL, *, readers: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begun(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN" if readers else "BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get("outside_transactions"):
+            connection.exec_driver_sql("BEGIN" if readers else "BEGIN IMMEDIATE")
 
     return engine
 
 
+# SQLAlchemy's AUTOCOMMIT would afterwards leave an SQLite connection to the driver's own ideas of when to begin.
+_OUTSIDE_TRANSACTIONS: dict[Dialect, dict[str, Any]] = {
+    "sqlite": {"outside_transactions": True},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 _WRITER_PRAGMAS = (
     "PRAGMA auto_vacuum=INCREMENTAL",
     "PRAGMA journal_mode=WAL",
@@ -183,15 +178,12 @@ def translate(error: BaseException) -> PulseError | None:
     text = str(cause).lower()
     if isinstance(cause, sqlite3.Error):
         return next((kind() for words, kind in _SQLITE_WORDS if words in text), None)
-    if isinstance(error, DBAPIError) and _says_full(cause):
-        return StorageFull()
-    if isinstance(error, DBAPIError) and (
-        error.connection_invalidated or _says_busy(cause)
-    ):
-        return StorageDown()
-    if isinstance(cause, OSError | TimeoutError) and not isinstance(
-        cause, FileNotFoundError
-    ):
+    if isinstance(error, DBAPIError):
+        state = getattr(cause, "sqlstate", None) or ""
+        kind = next((kind for start, kind in _SQLSTATES if state.startswith(start)), None)
+        if kind or error.connection_invalidated:
+            return (kind or StorageDown)()
+    if isinstance(cause, OSError | TimeoutError | NoConnectionInTime) and not isinstance(cause, FileNotFoundError):
         return StorageDown()
     return None
 
@@ -204,23 +196,19 @@ _SQLITE_WORDS: tuple[tuple[str, type[PulseError]], ...] = (
     ("unable to open database", StorageReadOnly),
     ("database is locked", StorageDown),
 )
-
-
-def _says_full(cause: BaseException | None) -> bool:
-    return getattr(cause, "sqlstate", None) == "53100"
-
-
-def _says_busy(cause: BaseException | None) -> bool:
-    """A deadlock or a conflict between transactions, or a server that is starting or stopping: all pass by themselves."""
-    state = getattr(cause, "sqlstate", None) or ""
-    return state in ("40P01", "40001") or state.startswith(("57P0", "08"))
+# The first that an SQLSTATE begins with. All that are StorageDown pass by themselves.
+_SQLSTATES: tuple[tuple[str, type[PulseError]], ...] = (
+    ("53100", StorageFull),
+    ("25006", StorageReadOnly),
+    ("53", StorageDown),  # too many connections, out of memory
+    ("57P0", StorageDown),  # the server is starting or stopping
+    ("08", StorageDown),  # the connection broke
+    ("40P01", StorageDown),  # a deadlock
+    ("40001", StorageDown),  # a conflict between transactions
+)
 
 
 def sqlite_file(database: Database) -> Path | None:
-    """The file of an SQLite database; None for PostgreSQL and for a database in memory."""
+    """The file of an SQLite database; None for PostgreSQL."""
     name = database.url.database
-    return (
-        Path(name)
-        if database.dialect == "sqlite" and name and name != ":memory:"
-        else None
-    )
+    return Path(name) if database.dialect == "sqlite" and name else None

@@ -16,10 +16,7 @@ class FolderLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            holder = (
-                os.read(self._descriptor, 32).decode(errors="replace").strip()
-                or "unknown"
-            )
+            holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise AlreadyRunning(
                 f"Process {holder} is using the data folder {folder}. Stop it first, or choose another with --data."
@@ -45,6 +42,4 @@ def _opened(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StorageReadOnly(
-            f"The data folder {path.parent} cannot be written to: {error.strerror}."
-        ) from None
+        raise StorageReadOnly(f"The data folder {path.parent} cannot be written to: {error.strerror}.") from None

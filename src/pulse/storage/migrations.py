@@ -33,9 +33,7 @@ async def migrate(database: Database, branches: Sequence[Branch]) -> list[str]:
     """Brings the tables of `branches` to their newest revision; returns the revisions that were applied, in order."""
     async with database.write() as connection:
         if database.dialect == "postgresql":
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK}
-            )
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         return await connection.run_sync(_upgrade, database.prefix, branches)
 
 
@@ -55,9 +53,7 @@ def _scripts(branches: Sequence[Branch]) -> ScriptDirectory:
     return ScriptDirectory(str(Path(__file__).parent), version_locations=folders)
 
 
-def _upgrade(
-    connection: Connection, prefix: str, branches: Sequence[Branch]
-) -> list[str]:
+def _upgrade(connection: Connection, prefix: str, branches: Sequence[Branch]) -> list[str]:
     scripts = _scripts(branches)
     applied: list[str] = []
 
@@ -72,14 +68,9 @@ def _upgrade(
     return applied
 
 
-def _missing(
-    connection: Connection, prefix: str, branches: Sequence[Branch]
-) -> list[str]:
+def _missing(connection: Connection, prefix: str, branches: Sequence[Branch]) -> list[str]:
     heads: Any = _context(connection, prefix).get_current_heads()
-    return [
-        step.revision.revision
-        for step in _scripts(branches)._upgrade_revs("heads", heads)
-    ]
+    return [step.revision.revision for step in _scripts(branches)._upgrade_revs("heads", heads)]
 
 
 def _context(connection: Connection, prefix: str, **options: Any) -> MigrationContext:

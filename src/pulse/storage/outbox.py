@@ -107,9 +107,7 @@ class Outbox:
 
     async def _forget(self, position: int) -> None:
         async with self._database.write() as connection:
-            await connection.execute(
-                delete(self._table).where(self._table.c.position == position)
-            )
+            await connection.execute(delete(self._table).where(self._table.c.position == position))
 
     async def _postpone(self, position: int, attempts: int) -> None:
         pause = min(1000 * 2**attempts, MAX_PAUSE_MS)

@@ -1,24 +1,27 @@
 """Builds the operating system's walls around itself, then becomes Deno.
 
-Run as `python -I -S launcher.py <json>`; `walls.launch_arguments` writes the JSON. Deno's own permissions live in the process that an
-exploit of V8 would own, so what such a process may do is decided here, by the kernel, before the first byte of Deno runs. The order is
-fixed: what needs rights first, what takes them away last. A wall that was asked for and cannot be built ends the launch.
+Run as `python -I -S launcher.py <json>`; `walls.launch_arguments` writes the JSON. Deno's own permissions live in the
+process that an exploit of V8 would own, so the kernel is told, before the first byte of Deno runs, what this process
+may do. What needs rights comes first, what takes them away last. A wall that cannot be built as asked ends the launch.
 
-Always: death with the parent, no inherited descriptor but 0, 1 and 2, its own session (a terminal's ^C is for Pulse), no core dump, few
-descriptors, NO_NEW_PRIVS, an environment of two harmless words. With any wall: no capabilities (root is then merely a user).
+Always: death with the parent, no descriptor but 0, 1 and 2, `/` as directory, a session of its own (a terminal's ^C is
+for Pulse), no core dump, few descriptors, NO_NEW_PRIVS, an environment of three words. With a wall: no capabilities,
+but that root keeps the one to read any file where Landlock bounds it.
 
-landlock   Reads the binary, its libraries and the runtime; executes the binary and its loader; writes nothing. By ABI: no TCP (4), no
-           ioctl on devices (5), no signal and no abstract socket to outside (6). It does not govern metadata (stat, chmod, utime, xattr).
-seccomp    A list of refusals (EPERM) over all that Landlock leaves or an older kernel lacks: sockets, other processes, new processes (a
-           `clone` that is not a thread), kernel surface, metadata, opening for writing. Calls newer than this list do not exist (ENOSYS).
-           `execve` stays open, since this script needs it: Landlock says what it may start, `execveat` and memfd are refused, and what is
-           started keeps all walls. Classic BPF cannot say "once": it sees a path's address, not the path.
+landlock   Reads the binary, its libraries and the runtime, executes the binary and its loader, writes nothing. By ABI:
+           no TCP (4), no ioctl on devices (5), no signal and no abstract socket to outside (6). Never metadata.
+seccomp    Refuses (EPERM) what Landlock leaves or an older kernel lacks: sockets, other processes, new processes (a
+           `clone` that is not a thread), kernel surface, changing metadata, opening for writing. Calls newer than
+           these lists do not exist (ENOSYS). `execve` stays, since this script needs it and classic BPF cannot say
+           "once" (it sees the address of a path, not the path): Landlock bounds what it may start, `execveat` and
+           memfd are refused, and whatever is started keeps all walls.
 
-Start-up time counts: nothing is imported that costs a millisecond (`typing`, `json` and `re` do).
+Start-up time counts: `typing`, `json`, `pathlib` and `re`, some milliseconds each, are not imported.
 """
 
 import ctypes
 import os
+import stat
 import struct
 import sys
 
@@ -27,9 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 OPEN_FILES = 64
-ENVIRONMENT = {"DENO_DIR": "/dev/null", "DENO_NO_UPDATE_CHECK": "1"}  # no cache anywhere; no calling home
-
-# ---------------------------------------------------------------------------------------------------------------- seccomp: what is refused
+ENVIRONMENT = {"DENO_DIR": "/dev/null", "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}  # no cache, no calling home
 
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7  # AUDIT_ARCH_*
 ARCHITECTURES = {"x86_64": X86_64, "aarch64": AARCH64}
@@ -38,39 +39,38 @@ ALLOW, REFUSE, ABSENT, KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000  # 
 # name, number on x86_64, number on aarch64 ("-": does not exist there)
 REFUSED = (
     # sockets (socketpair stays)
-    "socket 41 198 connect 42 203 accept 43 202 accept4 288 242 bind 49 200 listen 50 201 sendmsg 46 211 sendmmsg 307 269 "
-    "setsockopt 54 208 "
+    "socket 41 198 connect 42 203 accept 43 202 accept4 288 242 bind 49 200 listen 50 201 sendmsg 46 211 "
+    "sendmmsg 307 269 setsockopt 54 208 "
     # other processes, new processes
-    "fork 57 - vfork 58 - execveat 322 281 ptrace 101 117 process_vm_readv 310 270 process_vm_writev 311 271 kcmp 312 272 "
-    "tkill 200 130 rt_sigqueueinfo 129 138 rt_tgsigqueueinfo 297 240 get_robust_list 274 100 move_pages 279 239 "
-    "migrate_pages 256 238 setpriority 141 140 ioprio_set 251 30 sched_setaffinity 203 122 sched_setattr 314 274 "
-    "sched_setparam 142 118 sched_setscheduler 144 119 "
+    "fork 57 - vfork 58 - execveat 322 281 ptrace 101 117 process_vm_readv 310 270 process_vm_writev 311 271 "
+    "kcmp 312 272 tkill 200 130 rt_sigqueueinfo 129 138 rt_tgsigqueueinfo 297 240 get_robust_list 274 100 "
+    "move_pages 279 239 migrate_pages 256 238 setpriority 141 140 ioprio_set 251 30 sched_setaffinity 203 122 "
+    "sched_setattr 314 274 sched_setparam 142 118 sched_setscheduler 144 119 "
     # kernel surface that V8 has no use for
-    "bpf 321 280 perf_event_open 298 241 userfaultfd 323 282 seccomp 317 277 add_key 248 217 request_key 249 218 keyctl 250 219 "
-    "io_setup 206 0 io_destroy 207 1 io_submit 209 2 io_cancel 210 3 io_getevents 208 4 io_pgetevents 333 292 splice 275 76 "
-    "tee 276 77 vmsplice 278 75 memfd_create 319 279 modify_ldt 154 - ioperm 173 - iopl 172 - personality 135 92 uselib 134 - "
-    "fanotify_init 300 262 fanotify_mark 301 263 inotify_init 253 - inotify_init1 294 26 inotify_add_watch 254 27 "
+    "bpf 321 280 perf_event_open 298 241 userfaultfd 323 282 seccomp 317 277 add_key 248 217 request_key 249 218 "
+    "keyctl 250 219 io_setup 206 0 splice 275 76 tee 276 77 vmsplice 278 75 memfd_create 319 279 modify_ldt 154 - "
+    "ioperm 173 - iopl 172 - personality 135 92 uselib 134 - fanotify_init 300 262 fanotify_mark 301 263 "
+    "inotify_init 253 - inotify_init1 294 26 inotify_add_watch 254 27 "
     # namespaces, mounts, handles
-    "mount 165 40 umount2 166 39 pivot_root 155 41 chroot 161 51 setns 308 268 unshare 272 97 name_to_handle_at 303 264 "
-    "open_by_handle_at 304 265 "
+    "mount 165 40 umount2 166 39 pivot_root 155 41 chroot 161 51 setns 308 268 unshare 272 97 "
+    "name_to_handle_at 303 264 open_by_handle_at 304 265 "
     # the machine
-    "init_module 175 105 finit_module 313 273 delete_module 176 106 create_module 174 - kexec_load 246 104 kexec_file_load 320 294 "
+    "init_module 175 105 finit_module 313 273 delete_module 176 106 kexec_load 246 104 kexec_file_load 320 294 "
     "reboot 169 142 swapon 167 224 swapoff 168 225 acct 163 89 quotactl 179 60 syslog 103 116 settimeofday 164 170 "
-    "clock_settime 227 112 clock_adjtime 305 266 adjtimex 159 171 sethostname 170 161 setdomainname 171 162 vhangup 153 58 "
-    "nfsservctl 180 42 lookup_dcookie 212 18 "
+    "clock_settime 227 112 clock_adjtime 305 266 adjtimex 159 171 sethostname 170 161 setdomainname 171 162 "
+    "vhangup 153 58 "
     # who one is
-    "setuid 105 146 setgid 106 144 setreuid 113 145 setregid 114 143 setresuid 117 147 setresgid 119 149 setfsuid 122 151 "
-    "setfsgid 123 152 setgroups 116 159 capset 126 91 "
+    "setuid 105 146 setgid 106 144 setreuid 113 145 setregid 114 143 setresuid 117 147 setresgid 119 149 "
+    "setfsuid 122 151 setfsgid 123 152 setgroups 116 159 capset 126 91 "
     # memory and queues shared with other processes
-    "shmget 29 194 shmat 30 196 shmctl 31 195 shmdt 67 197 semget 64 190 semop 65 193 semctl 66 191 semtimedop 220 192 "
-    "msgget 68 186 msgsnd 69 189 msgrcv 70 188 msgctl 71 187 mq_open 240 180 mq_unlink 241 181 mq_timedsend 242 182 "
-    "mq_timedreceive 243 183 mq_notify 244 184 mq_getsetattr 245 185 "
-    # changes to files, of which Landlock does not govern the last two lines
-    "creat 85 - truncate 76 45 mkdir 83 - mkdirat 258 34 mknod 133 - mknodat 259 33 rmdir 84 - unlink 87 - unlinkat 263 35 "
-    "rename 82 - renameat 264 38 renameat2 316 276 link 86 - linkat 265 37 symlink 88 - symlinkat 266 36 "
-    "chmod 90 - fchmod 91 52 fchmodat 268 53 chown 92 - fchown 93 55 lchown 94 - fchownat 260 54 utime 132 - utimes 235 - "
-    "futimesat 261 - utimensat 280 88 setxattr 188 5 lsetxattr 189 6 fsetxattr 190 7 removexattr 197 14 lremovexattr 198 15 "
-    "fremovexattr 199 16"
+    "shmget 29 194 shmat 30 196 shmctl 31 195 shmdt 67 197 semget 64 190 semop 65 193 semctl 66 191 "
+    "semtimedop 220 192 msgget 68 186 msgsnd 69 189 msgrcv 70 188 msgctl 71 187 mq_open 240 180 mq_unlink 241 181 "
+    # changes to files; those from chmod on are none of Landlock's business
+    "creat 85 - truncate 76 45 mkdir 83 - mkdirat 258 34 mknod 133 - mknodat 259 33 rmdir 84 - unlink 87 - "
+    "unlinkat 263 35 rename 82 - renameat 264 38 renameat2 316 276 link 86 - linkat 265 37 symlink 88 - "
+    "symlinkat 266 36 chmod 90 - fchmod 91 52 fchmodat 268 53 chown 92 - fchown 93 55 lchown 94 - fchownat 260 54 "
+    "utime 132 - utimes 235 - futimesat 261 - utimensat 280 88 setxattr 188 5 lsetxattr 189 6 fsetxattr 190 7 "
+    "removexattr 197 14 lremovexattr 198 15 fremovexattr 199 16"
 )
 
 # From 424 the two architectures agree: only what threads and files need, io_uring and the like not.
@@ -86,10 +86,10 @@ CUTTING_TIES = (1, 4, 22, 35, 0x59616D61)  # PR_SET_PDEATHSIG, DUMPABLE, SECCOMP
 
 
 def conditions(pid: int) -> "list[tuple[str, list[tuple[str, int, tuple[int, ...]]]]]":
-    """Calls that depend on their arguments: names and numbers, then tests of (kind, byte of `seccomp_data`, values), all to be passed.
+    """Calls that depend on their arguments, and the tests to pass: (kind, byte of `struct seccomp_data`, values).
 
-    Kinds: `only` one of the values, `never` one of them, `clear` none of these bits, `set` one of these bits. The kernel looks at the
-    low 32 bits of all but pointers, and so do the tests.
+    Kinds: `only` one of the values, `never` one of them, `clear` none of these bits, `set` one of these bits. Like the
+    kernel, the tests look at the low 32 bits of all but pointers.
     """
     first, second, third, fifth = 16, 24, 32, 48
     return [
@@ -106,8 +106,6 @@ def conditions(pid: int) -> "list[tuple[str, list[tuple[str, int, tuple[int, ...
         ("prctl 157 167", [("never", first, CUTTING_TIES)]),
     ]
 
-
-# --------------------------------------------------------------------------------------------------------------- seccomp: the BPF program
 
 LOAD, EQUAL, AT_LEAST, ABOVE, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
 
@@ -154,14 +152,12 @@ def assemble(machine: int, pid: int) -> bytes:
     return program + op(RETURN, ALLOW)
 
 
-# ------------------------------------------------------------------------------------------------------------------------------- Landlock
-
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 
 
 def handled(abi: int) -> "tuple[int, int, int]":
-    """What an ABI lets one forbid: file rights, TCP rights, scopes; all of which are then forbidden but where a rule allows."""
+    """What an ABI lets one forbid, and what is forbidden where no rule allows it: file rights, TCP rights, scopes."""
     files = (1 << 13) - 1
     for since, right in ((2, 1 << 13), (3, 1 << 14), (5, 1 << 15)):  # REFER, TRUNCATE, IOCTL_DEV
         files |= right if abi >= since else 0
@@ -181,14 +177,11 @@ def confine_files(read: "list[str]", execute: "list[str]") -> None:
     for right, paths in ((READ_FILE | READ_DIR, read), (READ_FILE | EXECUTE, execute)):
         for path in paths:
             target = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            allowed = right if os.path.isdir(path) else right & ~READ_DIR
+            allowed = right if stat.S_ISDIR(os.fstat(target).st_mode) else right & ~READ_DIR
             system_call(ADD_RULE, rules, 1, struct.pack("=Qi", allowed, target), 0)
             os.close(target)
     system_call(RESTRICT_SELF, rules, 0)
     os.close(rules)
-
-
-# ------------------------------------------------------------------------------------------------------------------------------- the rest
 
 
 def library() -> ctypes.CDLL:
@@ -224,30 +217,21 @@ def die_with(parent: int) -> None:
 
 
 def close_descriptors() -> None:
-    """Closes all descriptors but the first three, with one call where the kernel has it."""
-    try:
-        system_call(436 if sys.platform == "linux" else -1, 3, 0xFFFFFFFF, 0)
-    except OSError:
-        for name in os.listdir("/dev/fd"):
-            if int(name) > 2:
-                try:
-                    os.close(int(name))
-                except OSError:
-                    continue  # the descriptor of this very listing
+    """Closes all descriptors but the first three: with one call (close_range) where the kernel has it."""
+    if sys.platform == "linux" and library().syscall(*map(ctypes.c_long, (436, 3, 0xFFFFFFFF, 0))) == 0:
+        return
+    with os.scandir("/dev/fd") as entries:
+        descriptors = [int(entry.name) for entry in entries]
+    for descriptor in descriptors:
+        os.closerange(max(descriptor, 3), descriptor + 1)
 
 
 def limit_resources() -> None:
-    """No core dump, since it would hold a tenant's data; as many descriptors as Deno needs three times over."""
+    """No core dump, since it would hold a tenant's data; five times as many descriptors as Deno needs."""
     import resource  # not on Windows, where this file must still be importable
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # 0 would still feed the program in core_pattern, 1 does not
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-
-
-def own_session() -> None:
-    """Leaves the terminal's process group, unless the parent has seen to it."""
-    if os.getsid(0) != os.getpid():
-        os.setsid()
 
 
 def drop_capabilities(kept: int) -> None:
@@ -280,18 +264,20 @@ def launch(
     """All of it, in order; does not return."""
     die_with(parent)
     close_descriptors()
-    own_session()
+    os.chdir("/")
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     limit_resources()
     if sys.platform == "linux":
         control(38, 1)  # PR_SET_NO_NEW_PRIVS
     if walls:
-        # CAP_DAC_READ_SEARCH: root may have to read a runtime in somebody's private home. Landlock bounds it.
+        # CAP_DAC_READ_SEARCH: the runtime may be in somebody's private home.
         drop_capabilities(1 << 2 if "landlock" in walls else 0)
     if "landlock" in walls:
         confine_files(read, execute)
     if "seccomp" in walls:
         confine_calls()
-    os.execve(program, [program, *arguments], ENVIRONMENT)
+    os.execve(program, [program, *arguments], ENVIRONMENT)  # noqa: S606 - the very point
 
 
 def understood(text: str) -> "Any":

@@ -23,6 +23,10 @@ class Nursery:
         self._warming: set[asyncio.Task[None]] = set()
         self._stopped = False
 
+    async def first(self) -> None:
+        """Starts a first spare, and so finds out whether processes can be started. Raises Misconfigured."""
+        self._spares.append(await self._start())
+
     async def take(self) -> DenoProcess:
         """A process that nobody has used yet. Raises Misconfigured when none can be started."""
         while self._spares:

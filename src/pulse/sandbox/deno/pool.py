@@ -49,11 +49,13 @@ class DenoSandbox:
         self._starting: dict[Tenant, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
+        # Why no process could be started, if so.
+        self.trouble: str | None = None
 
     # ---- Sandbox ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._nursery.warm()
+        await self._nursery.first()
         self._ticker = asyncio.create_task(self._tick(), name="sandbox-ticker")
 
     async def evaluate(self, job: Job, effects: Effects) -> Verdict:
@@ -134,6 +136,7 @@ class DenoSandbox:
             self._starting.pop(tenant, None)
             raise
         self._starting.pop(tenant, None)
+        self.trouble = None
         house = House(process, tenant, self._limits)
         self._houses.setdefault(tenant, []).append(house)
         self._by_process[process] = house
@@ -141,6 +144,7 @@ class DenoSandbox:
         self._board(tenant)
 
     def _refuse(self, tenant: Tenant, error: Misconfigured) -> None:
+        self.trouble = error.message
         log.error("sandbox_cannot_start", reason=error.message)
         for flight in self._waiting.pop(tenant, ()):
             if not flight.over():
@@ -194,9 +198,7 @@ class DenoSandbox:
         answer: Answer = await flight.effects.call(flight.job, ask.seq, ask.fn, ask.args)
         if house.flights.get(flight.job.id) is not flight:
             return
-        frame = partial(
-            _answer, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms()
-        )
+        frame = partial(_answer, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms())
         self._tell(house, flight.job.id, frame)
         asyncio.get_running_loop().call_soon(self._call_effects, house, flight)
 
@@ -211,7 +213,9 @@ class DenoSandbox:
             del self._houses[house.tenant]
         running = process.unanswered[0].message_id if process.unanswered else None
         if cause not in ("finished", "idle", "stopped"):
-            log.warning("sandbox_died", cause=cause, organization=house.tenant.organization_id, messages=len(house.flights))
+            log.warning(
+                "sandbox_died", cause=cause, organization=house.tenant.organization_id, messages=len(house.flights)
+            )
         for flight in list(house.flights.values()):
             self._survive(flight, cause, was_running=flight.job.id == running)
         house.outbox.clear()

@@ -56,13 +56,15 @@ class DenoProcess(asyncio.SubprocessProtocol):
         self.known_plans: set[str] = set()
 
     @classmethod
-    async def start(cls, listener: Listener, limits: Limits, argv: list[str], environment: dict[str, str]) -> "DenoProcess":
+    async def start(
+        cls, listener: Listener, limits: Limits, argv: list[str], environment: dict[str, str]
+    ) -> "DenoProcess":
         """Starts a child and waits until it is ready; raises TimeoutError when it is not in time, OSError when it cannot."""
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: cls(listener, limits), *argv, env=environment, stdin=-1, stdout=-1, stderr=-3, close_fds=True
         )
-        process = cast(DenoProcess, protocol)
+        process = protocol
         process._transport = transport
         try:
             async with asyncio.timeout(limits.boot_ms / 1000):

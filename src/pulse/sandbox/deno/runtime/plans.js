@@ -3,6 +3,8 @@
 import vm from 'node:vm';
 
 const AsyncFunction = (async () => {}).constructor;
+const ENDS = 'The script ends too early: something is not closed';
+const ESCAPES = 'The script is not the body of one function: a brace closes too early';
 const HEAD = '(async function () {\n';
 
 export class Plans {
@@ -38,8 +40,9 @@ function compile(source, filename) {
 }
 
 function syntaxError(source, key) {
-  const message = complaint(source) ?? 'The script is not the body of one function: a brace closes too early';
-  return { name: 'SyntaxError', message, stack: `${key}:${placeOfFault(source, message)}` };
+  const message = closesItsWrapper(source) ? ESCAPES : (complaint(source) ?? ESCAPES);
+  const place = message === ENDS ? placeOfEnd(source) : placeOfFault(source, message);
+  return { name: 'SyntaxError', message, stack: message === ESCAPES ? '' : `${key}:${place}` };
 }
 
 // V8 does not tell where a syntax error is. It stops at the first one, so the shortest beginning of the script that
@@ -56,11 +59,25 @@ function placeOfFault(source, message) {
   return `${lines.length}:${lines.at(-1).length}`;
 }
 
+function placeOfEnd(source) {
+  const lines = source.trimEnd().split('\n');
+  return `${lines.length}:${lines.at(-1).length + 1}`;
+}
+
+function closesItsWrapper(source) {
+  try {
+    new vm.Script(`${HEAD}${source}\n})`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function complaint(beginning) {
   try {
     new vm.Script(HEAD + beginning);
     return undefined;
   } catch (error) {
-    return error.message === 'Unexpected end of input' ? 'The script ends too early: something is not closed' : error.message;
+    return error.message === 'Unexpected end of input' ? ENDS : error.message;
   }
 }

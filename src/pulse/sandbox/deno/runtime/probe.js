@@ -46,7 +46,7 @@ const systemCall = (number, ...args) =>
 const report = (probe, errno) => Deno.stdout.writeSync(encoder.encode(`${JSON.stringify({ probe, errno })}\n`));
 
 // What Deno reports, where it and not libc was asked.
-const denoErrno = (error) => ({ EPERM: 1, EACCES: 13, ENOSYS: 38 })[error.code] ?? (error instanceof Deno.errors.PermissionDenied ? 1 : -1);
+const denoErrno = (error) => ({ EPERM: 1, EACCES: 13, ENOSYS: 38 })[error.code] ?? -1;
 
 // Memory that `argv` points into must not move or be collected while the kernel reads it.
 const kept = [];
@@ -77,6 +77,9 @@ const readNeighbour = () => {
 
 const shell = (probe) => argv('/bin/sh', '-c', `echo '${JSON.stringify({ probe, errno: 0 })}'`);
 
+// Deno opens /dev/null and pipes otherwise, and would fail at that.
+const plainly = { stdin: 'inherit', stdout: 'inherit', stderr: 'inherit' };
+
 const executeMemory = () => {
   const file = call('memfd_create', text('script'), 0);
   const script = encoder.encode(`#!/bin/sh\necho '${JSON.stringify({ probe: 'memfd_execveat', errno: 0 })}'\n`);
@@ -95,7 +98,7 @@ const probes = {
   unix_socket: () => call('socket', ...UNIX),
   connect: () => call('connect', someSocket(), loopback(target.port), 16),
   bind: () => call('bind', someSocket(), loopback(0), 16),
-  spawn: () => new Deno.Command('/bin/sh', { args: ['-c', 'exit 0'], stdout: 'null' }).outputSync(),
+  spawn: () => new Deno.Command('/bin/sh', { args: ['-c', 'exit 0'], ...plainly }).outputSync(),
   signal_parent: () => call('kill', Deno.ppid, 0),
   sigio_parent: () => call('fcntl', 0, 8, BigInt(Deno.ppid)),
   parent_memory: () => call('open', text(`/proc/${Deno.ppid}/mem`), RDONLY, 0),

@@ -1,1 +1,269 @@
-export function tamper() { return () => "not proven"; }
+// Proves that a realm is as it was before a script ran in it, so that it can serve another message.
+//
+// A realm is an object graph and a few slots beside it. `tamper` walks the graph before any script runs, from the global
+// and from samples of the intrinsics that no name leads to, and leaves each object in one of two states:
+//
+//   frozen    every method and getter, and the prototypes and constructors that nobody extends. A frozen object cannot
+//             change: not its properties, its prototype or its extensibility. Nothing is left to check.
+//   watched   what people extend or patch: `Array.prototype`, `Object`, `Math`, the error prototypes... These stay exactly
+//             as the engine made them, so scripts see and V8 optimizes the real thing. `verify` compares all that
+//             ECMA-262 lets an ordinary object hold: prototype, extensibility, own keys in their order, and for each
+//             key the value or accessors and the three attributes.
+//
+// The verdict thus rests on comparing states, not on knowing the ways to change one: no setter, wrapper or list of
+// dangerous functions has to be complete. What has to be complete is the graph (the test walks it a second time and
+// asks V8's heap snapshot for objects of the native context that the walk missed) and this list of what is not a property:
+//
+//   global scope          names from `var`, functions or assignment are keys of the global: swept. A `let` of an indirect
+//                         eval ends with that eval, and scripts are function bodies: none reaches the scope of scripts.
+//   array length          `Array.prototype` is an array; `length` is among its keys.
+//   RegExp.$1 and kin     the last match is a slot of the realm: an empty match blanks it.
+//   call sites            `Error.prepareStackTrace` is inert. Deno looks it up on the global's `Error` and hands it call
+//                         sites of the *outer* realm: one call and a script holds `Deno`. So both names are nailed down.
+//   jobs, timers, memory  what could run code later or share memory (WeakRef, Atomics, WebAssembly...) is removed; an
+//                         allow-list decides, so that what V8 adds tomorrow is absent until somebody has looked at it.
+//                         The caller verifies only after microtasks have drained, and drops its own promises.
+//   private elements      `#x` can be stamped on any object, frozen or not, but is seen only by the class that declared
+//                         it, and that class died with its message. The same holds for entries of a script's WeakMap.
+//   template objects      are frozen, one for each place in the source.
+//   Symbol.for, Date, Intl, Math.random, compiled code   hold nothing that a script could put there and read back.
+//
+// `verify` runs no foreign code: it calls captured functions of `Reflect`, which on ordinary objects call nothing, and
+// reads own properties of fresh arrays and descriptors only. Missing fields of a descriptor are looked up on
+// `Object.prototype`, which has been found to have no unknown keys by then.
+//
+// `tamper` is turned into text and runs inside the realm, after the kernel has put its functions on the global: it
+// closes over nothing. It returns `verify`, which answers '' or what has changed, and after one fault never '' again.
+//   handedOut   objects that no property leads to but that a kernel function may return or throw, or their prototypes
+//   reuse       false: take away what must not be there, and prove nothing (a realm for one message needs that too)
+
+export function tamper(options) {
+  'use strict';
+  const { handedOut = [], reuse = true } = options ?? {};
+  const world = globalThis;
+  const { apply, defineProperty, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, isExtensible, ownKeys, setPrototypeOf } = Reflect;
+  const { freeze, is, isFrozen, prototype: objectPrototype } = Object;
+  const matchNext = RegExp.prototype.exec;
+  const sourceOf = Function.prototype.toString;
+  const emptyPattern = /^/;
+  const MOST_GLOBALS = 2_000;
+
+  // ---- taking away -------------------------------------------------------------------------------------------
+
+  const ALLOWED = new Set(
+    `AggregateError Array ArrayBuffer AsyncDisposableStack BigInt BigInt64Array BigUint64Array Boolean DataView Date
+    DisposableStack Error EvalError Float16Array Float32Array Float64Array Function Infinity Int16Array Int32Array Int8Array
+    Intl Iterator JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp Set String
+    SuppressedError Symbol SyntaxError Temporal TypeError URIError Uint16Array Uint32Array Uint8Array Uint8ClampedArray
+    WeakMap WeakSet decodeURI decodeURIComponent encodeURI encodeURIComponent escape eval globalThis isFinite isNaN
+    parseFloat parseInt undefined unescape`.split(/\s+/),
+  );
+
+  const UNWANTED = ['Atomics', 'FinalizationRegistry', 'SharedArrayBuffer', 'WeakRef', 'WebAssembly'];
+
+  const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+  const isNative = (value) => typeof value === 'function' && apply(sourceOf, value, []).endsWith('{ [native code] }');
+  const hasNative = (object) => ownKeys(object).some((key) => isNative(getOwnPropertyDescriptor(object, key).value));
+
+  // The engine's and Deno's globals are native functions or namespaces of such; the kernel's are written in JavaScript.
+  function isForeign(key) {
+    if (ALLOWED.has(key)) return false;
+    const { value } = getOwnPropertyDescriptor(world, key);
+    return isObject(value) && (isNative(value) || hasNative(value));
+  }
+
+  function strip() {
+    // Deleted unread: reading `WebAssembly` makes all of it, which takes 0.3 ms.
+    UNWANTED.forEach((key) => deleteProperty(world, key));
+    ownKeys(world).filter(isForeign).forEach((key) => deleteProperty(world, key));
+    deleteProperty(Intl, 'v8BreakIterator');
+    setPrototypeOf(world, objectPrototype);
+    silenceCallSites();
+  }
+
+  function silenceCallSites() {
+    const inert = { get: () => undefined, set: (_ignored) => undefined };
+    defineProperty(Error, 'prepareStackTrace', { __proto__: null, ...inert, enumerable: false, configurable: false });
+    defineProperty(world, 'Error', { __proto__: null, writable: false, configurable: false });
+  }
+
+  // ---- walking -----------------------------------------------------------------------------------------------
+
+  // The prototypes and constructors nobody extends; assigning to what they name has no effect on objects below them.
+  const CLOSED = new RegExp(
+    '^%|^Intl\\.|^Temporal\\.(?!Now$)|^(Async)?DisposableStack|^DataView|^Proxy$|^(Big|Float|Uint8C|Uint16|Uint32|Int)\\w*Array' +
+      '|^(Aggregate|Eval|Range|Reference|Suppressed|Syntax|Type|URI)Error$|\\[Symbol\\.unscopables\\]$',
+  );
+  const known = new Set();
+  const waiting = [];
+  const watched = [];
+  let walked = 0;
+
+  // One object for each intrinsic that only syntax or a call leads to; `parts` when its own accessors count too.
+  function samples() {
+    const captured = {};
+    Error.captureStackTrace(captured);
+    const segments = new Intl.Segmenter().segment('');
+    visitParts(new Error(), '%Error%');
+    visitParts(captured, '%captureStackTrace%');
+    visitParts((function () { return arguments; })(), '%arguments%');
+    return {
+      AsyncFunction: async () => {},
+      GeneratorFunction: function* () {},
+      AsyncGeneratorFunction: async function* () {},
+      ArrayIterator: [].values(),
+      MapIterator: new Map().values(),
+      SetIterator: new Set().values(),
+      StringIterator: ''[Symbol.iterator](),
+      RegExpStringIterator: ''.matchAll(/^/g),
+      IteratorHelper: [].values().take(0),
+      WrapForValidIterator: Iterator.from({ next() {} }),
+      Segments: segments,
+      SegmentIterator: segments[Symbol.iterator](),
+    };
+  }
+
+  // Names first, so that an object is known by its name; the kernel's own objects, which may lead anywhere, last.
+  function walk() {
+    known.add(world);
+    visit(objectPrototype, 'Object.prototype');
+    visit(Function.prototype, 'Function.prototype');
+    visit(getPrototypeOf(Uint8Array), 'TypedArray');
+    ALLOWED.forEach((name) => isObject(world[name]) && visit(world[name], name));
+    goOn();
+    const found = samples();
+    ownKeys(found).forEach((name) => visit(getPrototypeOf(found[name]), `%${name}Prototype%`));
+    goOn();
+    visitParts(world, '');
+    handedOut.forEach((object, index) => visit(object, `handedOut[${index}]`));
+    goOn();
+  }
+
+  function goOn() {
+    for (; walked < waiting.length; walked++) visitParts(waiting[walked].object, waiting[walked].label);
+  }
+
+  function visitParts(object, label) {
+    const keys = ownKeys(object);
+    for (let i = 0; i < keys.length; i++) {
+      const slot = getOwnPropertyDescriptor(object, keys[i]);
+      if (isObject(slot.value)) visit(slot.value, label, keys[i]);
+      if (slot.get !== undefined) visit(slot.get, label, keys[i]);
+      if (slot.set !== undefined) visit(slot.set, label, keys[i]);
+    }
+    visit(getPrototypeOf(object), label, '[[Prototype]]');
+  }
+
+  function visit(object, label, key) {
+    if (object === null || known.has(object)) return;
+    known.add(object);
+    if (isPlain(object)) freezePlain(object);
+    else waiting.push({ object, label: key === undefined ? label : named(label, key) });
+  }
+
+  function freezePlain(object) {
+    freeze(object);
+    visit(getPrototypeOf(object), 'a function', '[[Prototype]]');
+  }
+
+  function named(label, key) {
+    if (typeof key === 'symbol') return `${label}[${key.description}]`;
+    return label === '' ? key : `${label}.${key}`;
+  }
+
+  // A function that holds no more than its length and name: nobody puts anything on those.
+  function isPlain(object) {
+    if (typeof object !== 'function') return false;
+    const keys = ownKeys(object);
+    return keys.length === 2 && keys[0] === 'length' && keys[1] === 'name' && typeof object.name === 'string';
+  }
+
+  function settle({ object, label }) {
+    if (isFrozen(object)) return;
+    if (CLOSED.test(label)) freeze(object);
+    else watched.push(record(object, label));
+  }
+
+  // What may change of an object. Properties that are neither writable nor configurable never do.
+  function record(object, label) {
+    const keys = ownKeys(object);
+    const slots = keys.map((key) => slotOf(object, key, label)).filter((slot) => slot.configurable || slot.writable);
+    return { object, label, parent: getPrototypeOf(object), keys, slots };
+  }
+
+  function slotOf(object, key, label) {
+    const { value, writable, get, set, enumerable, configurable } = getOwnPropertyDescriptor(object, key);
+    return { key, name: named(label, key), value, writable, get, set, enumerable, configurable };
+  }
+
+  // ---- proving -----------------------------------------------------------------------------------------------
+
+  function shapeFault({ object, label, parent, keys }) {
+    if (getPrototypeOf(object) !== parent) return `${label} has another prototype`;
+    if (!isExtensible(object)) return `${label} can no longer be extended`;
+    const now = ownKeys(object);
+    if (now.length !== keys.length) return `${label} has other properties`;
+    for (let i = 0; i < keys.length; i++) if (now[i] !== keys[i]) return `${label} has other properties`;
+    return '';
+  }
+
+  function slotFault(object, slots) {
+    for (let i = 0; i < slots.length; i++) {
+      const was = slots[i];
+      const now = getOwnPropertyDescriptor(object, was.key);
+      const same = is(now.value, was.value) && now.writable === was.writable && now.get === was.get && now.set === was.set;
+      if (!same || now.enumerable !== was.enumerable || now.configurable !== was.configurable) return `${was.name} was changed`;
+    }
+    return '';
+  }
+
+  // New names are deleted; the old ones must all be there, in their order: a name that was deleted and put back comes last.
+  function sweep(keys) {
+    const now = ownKeys(world);
+    if (now.length > keys.length + MOST_GLOBALS) return 'globalThis has too many properties to delete';
+    let at = 0;
+    for (let i = 0; i < now.length; i++) {
+      if (at < keys.length && now[i] === keys[at]) at++;
+      else if (!deleteProperty(world, now[i])) return 'globalThis has a property that cannot be deleted';
+    }
+    return at === keys.length ? '' : 'globalThis has lost a property';
+  }
+
+  function worldFault({ parent, keys, slots }) {
+    if (getPrototypeOf(world) !== parent) return 'globalThis has another prototype';
+    if (!isExtensible(world)) return 'globalThis can no longer be extended';
+    const fault = sweep(keys);
+    return fault === '' ? slotFault(world, slots) : fault;
+  }
+
+  // All shapes first, `Object.prototype` before any: only then is a missing field of a descriptor surely undefined.
+  function findFault(self) {
+    let fault = '';
+    for (let i = 0; fault === '' && i < watched.length; i++) fault = shapeFault(watched[i]);
+    for (let i = 0; fault === '' && i < watched.length; i++) fault = slotFault(watched[i].object, watched[i].slots);
+    if (fault === '') fault = worldFault(self);
+    if (fault === '') apply(matchNext, emptyPattern, ['']);
+    return fault;
+  }
+
+  function prover() {
+    const self = record(world, '');
+    let verdict = '';
+    return () => {
+      try {
+        if (verdict === '') verdict = findFault(self);
+      } catch (_error) {
+        verdict = 'the proof could not be made';
+      }
+      return verdict;
+    };
+  }
+
+  strip();
+  if (!reuse) return undefined;
+  walk();
+  waiting.forEach(settle);
+  known.clear();
+  waiting.length = 0;
+  return prover();
+}

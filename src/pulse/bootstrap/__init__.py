@@ -1,0 +1,1 @@
+"""Where everything is put together: settings, wiring, processes. The only place that names adapters."""

@@ -1,0 +1,122 @@
+"""What the first start makes: an organization, an environment, a key, and example workflows for GitHub's webhooks."""
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pulse.bootstrap.wiring import Parts, write_private
+from pulse.core.errors import NotFound
+from pulse.tenancy.records import Environment
+from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.transfer import check_document, with_ids
+
+ORGANIZATION = "Demo"
+ENVIRONMENT = "development"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo's credentials, as `credentials.json` holds them."""
+
+    url: str
+    api_key: str
+    organization_id: str
+    environment_id: str
+
+
+async def make_demo(parts: Parts, credentials: Path, url: str, *, with_workflows: bool) -> Demo | None:
+    """The demo of this installation: made if nothing is there yet. None where there are other organizations only."""
+    kept = _kept(credentials)
+    if kept is not None:
+        demo = Demo(url, kept["apiKey"], kept["organizationId"], kept["environmentId"])
+    else:
+        names = [organization.name for organization in await parts.tenancy.organizations()]
+        if names and ORGANIZATION not in names:
+            return None
+        demo = await _new_demo(parts, url, with_workflows=with_workflows)
+    write_private(credentials, json.dumps(_file(demo), indent=2) + "\n")
+    return demo
+
+
+async def _new_demo(parts: Parts, url: str, *, with_workflows: bool) -> Demo:
+    """Makes what is missing: a first start that was cut off is finished by the next."""
+    environment = await _environment(parts)
+    present = {workflow.name for workflow in (await parts.workflows.workflows(environment.organization_id))[0]}
+    for document in example_documents() if with_workflows else ():
+        if document["name"] not in present:
+            await install(parts, environment, document)
+    _, key = await parts.tenancy.create_key(environment, "demo")
+    return Demo(url, key, environment.organization_id, environment.id)
+
+
+async def _environment(parts: Parts) -> Environment:
+    try:
+        organization = await parts.tenancy.organization(ORGANIZATION)
+    except NotFound:
+        organization = await parts.tenancy.create_organization(ORGANIZATION)
+    try:
+        return await parts.tenancy.environment(organization.id, ENVIRONMENT)
+    except NotFound:
+        return await parts.tenancy.create_environment(organization.id, ENVIRONMENT)
+
+
+def example_documents() -> list[dict[str, Any]]:
+    """The example workflows that ship with Pulse, in the order of their files."""
+    folder = resources.files("pulse.bootstrap") / "examples"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return [yaml.safe_load(file.read_text()) for file in files]
+
+
+async def install(parts: Parts, environment: Environment, document: dict[str, Any]) -> Workflow:
+    """Stores a workflow document with its entities, all of them new."""
+    check_document(document)
+    ids = {}
+    for key, fields in document.get("entities", {}).items():
+        entity = await parts.workflows.create_entity(_entity(environment, fields))
+        ids[key] = entity.id
+    return await parts.workflows.create_workflow(
+        Workflow(
+            id="",
+            organization_id=environment.organization_id,
+            environment_id=environment.id,
+            name=document["name"],
+            description=document.get("description"),
+            priority=document.get("priority", 100),
+            is_active=document.get("isActive", True),
+            data=with_ids(document, ids),
+        )
+    )
+
+
+def _entity(environment: Environment, document: dict[str, Any]) -> Entity:
+    fields = {name: value for name, value in document.items() if name not in ("name", "entityType", "description")}
+    return Entity(
+        id="",
+        organization_id=environment.organization_id,
+        environment_id=environment.id,
+        name=document["name"],
+        entity_type=document["entityType"],
+        description=document.get("description"),
+        fields=fields,
+    )
+
+
+def _kept(credentials: Path) -> dict[str, str] | None:
+    try:
+        kept: dict[str, str] = json.loads(credentials.read_text())
+        return kept if {"apiKey", "organizationId", "environmentId"} <= set(kept) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _file(demo: Demo) -> dict[str, str]:
+    return {
+        "url": demo.url,
+        "apiKey": demo.api_key,
+        "organizationId": demo.organization_id,
+        "environmentId": demo.environment_id,
+    }

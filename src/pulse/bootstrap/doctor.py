@@ -1,0 +1,103 @@
+"""What `pulse doctor` looks at: every configured part, what was found, and what to do about it."""
+
+import asyncio
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from pulse.bootstrap.serving import find_running
+from pulse.bootstrap.settings import Settings, described
+from pulse.bootstrap.wiring import BRANCHES, PREFIX, limits_of
+from pulse.core.errors import PulseError
+from pulse.objects.store import ObstoreObjects
+from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
+from pulse.sandbox.deno.walls import examine, self_test, supported
+from pulse.storage.database import Database
+from pulse.storage.migrations import pending
+
+FIXED_SQLITE = (3, 51, 3)
+LOW_WATER = 256 << 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A part, whether it is well (`note`: well, but worth knowing), and a sentence."""
+
+    part: str
+    state: Literal["ok", "note", "wrong"]
+    detail: str
+
+
+async def examine_all(settings: Settings) -> list[Finding]:
+    """Every finding, parts first, then the settings in force."""
+    findings = [_folder(settings), *await _database(settings), await _objects(settings), *await _sandbox(settings)]
+    values = [Finding(name, "note", value or "(not set)") for name, value, _ in described(settings)]
+    return findings + values
+
+
+def _folder(settings: Settings) -> Finding:
+    running = find_running(settings.data)
+    if running is not None:
+        return Finding("data folder", "ok", f"{settings.data}, in use by process {running.pid} at {running.url}")
+    if not settings.data.exists():
+        return Finding("data folder", "note", f"{settings.data} does not exist yet; the first start makes it")
+    free = shutil.disk_usage(settings.data).free
+    if free < LOW_WATER:
+        return Finding("data folder", "wrong", f"only {free >> 20} MiB are free in {settings.data}: make room")
+    return Finding("data folder", "ok", f"{settings.data}, {free >> 30} GiB free")
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    findings = []
+    if settings.is_embedded and sqlite3.sqlite_version_info < FIXED_SQLITE:
+        words = "has the WAL-reset fault; Pulse avoids it with a single connection that writes and checkpoints"
+        findings.append(Finding("SQLite", "note", f"{sqlite3.sqlite_version} {words}"))
+    if settings.is_embedded and not (settings.data / "pulse.db").exists():
+        return [*findings, Finding("database", "note", "no database yet; the first start makes it")]
+    database = Database(settings.resolved_database_url, prefix=PREFIX)
+    try:
+        async with asyncio.timeout(5):
+            missing = await pending(database, BRANCHES)
+    except (PulseError, TimeoutError, OSError) as error:
+        return [*findings, Finding("database", "wrong", str(error) or "no answer within five seconds")]
+    finally:
+        await database.close()
+    if missing:
+        return [*findings, Finding("database", "wrong", f"{len(missing)} migrations are missing: run `pulse migrate`")]
+    return [*findings, Finding("database", "ok", f"{database.dialect}, schema up to date")]
+
+
+async def _objects(settings: Settings) -> Finding:
+    if settings.objects_url is None:
+        return Finding("objects", "ok", "in the data folder")
+    try:
+        ObstoreObjects(settings.resolved_objects_url)
+    except PulseError as error:
+        return Finding("objects", "wrong", error.message)
+    return Finding("objects", "ok", settings.resolved_objects_url)
+
+
+async def _sandbox(settings: Settings) -> list[Finding]:
+    limits = limits_of(settings)
+    try:
+        walls = chosen_walls(settings.sandbox_walls)
+        program = examine(find_deno())
+    except PulseError as error:
+        return [Finding("sandbox", "wrong", error.message)]
+    offered = supported()
+    findings = [
+        Finding("sandbox", "ok", f"{program.path}, {limits.isolate_memory} MiB a process, realms: {limits.realm}"),
+        Finding("Landlock", "ok" if offered.landlock else "note", offered.landlock_remark),
+        Finding("seccomp", "ok" if offered.seccomp else "note", offered.seccomp_remark),
+    ]
+    if not walls:
+        return [*findings, Finding("walls", "note", "none: a script that breaks out of V8 can do what Pulse can do")]
+    tested = await self_test(program, RUNTIME, settings.data, walls)
+    open_ = [probe.attempt for probe in tested.probes if not probe.refused]
+    if tested.holds:
+        return [
+            *findings,
+            Finding("walls", "ok", f"{', '.join(walls)}: {len(tested.probes)} attempts to get out, none worked"),
+        ]
+    return [*findings, Finding("walls", "wrong", tested.complaint or f"these attempts worked: {', '.join(open_)}")]

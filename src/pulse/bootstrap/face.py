@@ -1,0 +1,52 @@
+"""The HTTP face of a process: the receiver's routes, and the console's API below `/api`."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+
+from pulse.bootstrap.wiring import Parts
+from pulse.console.app import console_app
+from pulse.receiver.admission import Admission
+from pulse.receiver.app import HANDLERS, Check, routes
+from pulse.receiver.metrics import ReceiverMetrics
+from pulse.receiver.receiver import Receiver
+
+
+def face(parts: Parts, url: str, registry: CollectorRegistry, checks: Mapping[str, Check]) -> Starlette:
+    """The ASGI application on these parts; `url` is where people reach it."""
+    paths: list[BaseRoute] = [*routes(checks, registry), Mount("/api", app=_console(parts, url))]
+    app = Starlette(routes=paths, exception_handlers=HANDLERS)
+    app.state.receiver = _receiver(parts, registry)
+    return app
+
+
+def _receiver(parts: Parts, registry: CollectorRegistry) -> Receiver:
+    return Receiver(
+        authenticator=parts.authenticator,
+        sources=parts.sources,
+        intake=parts.intake,
+        waiting=parts.waiting,
+        admission=Admission(parts.settings.data if parts.settings.is_embedded else None),
+        metrics=ReceiverMetrics(registry),
+        ids=parts.ids,
+        clock=parts.clock,
+        max_message_bytes=parts.settings.max_message_bytes,
+    )
+
+
+def _console(parts: Parts, url: str) -> Starlette:
+    return console_app(
+        public_url=url,
+        authenticator=parts.authenticator,
+        tenancy=parts.tenancy,
+        sources=parts.sources,
+        workflows=parts.workflows,
+        catalog=parts.catalog,
+        reader=parts.reader,
+        waiting=parts.waiting,
+        queue=parts.queue,
+        replay=parts.replay,
+        retention=parts.retention,
+    )

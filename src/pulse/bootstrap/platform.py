@@ -1,0 +1,110 @@
+"""The whole platform in one process: its duties in the order in which they start."""
+
+import asyncio
+import contextlib
+import secrets
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+from starlette.applications import Starlette
+
+from pulse.bootstrap.face import face
+from pulse.bootstrap.maintenance import Repeated
+from pulse.bootstrap.settings import Settings
+from pulse.bootstrap.wiring import BRANCHES, Hints, Parts, build, build_consumer, build_sandbox
+from pulse.consumer.leases import Heartbeat, Sweeper
+from pulse.core.duty import Duty
+from pulse.core.errors import PulseError
+from pulse.storage.lockfile import FolderLock
+from pulse.storage.migrations import migrate
+
+ARCHIVE_EVERY_S = 60.0
+RETENTION_EVERY_S = 3_600.0
+KEY_USES_EVERY_S = 10.0
+
+
+class OpenData:
+    """The data, opened by this process: its parts, and an HTTP face that needs no server. Nothing is evaluated."""
+
+    def __init__(self, settings: Settings, url: str = "http://pulse.invalid") -> None:
+        self.settings = settings
+        self.url = url
+        self.local_token = f"local_{secrets.token_hex(24)}"
+        self.registry = CollectorRegistry()
+        self.hints = Hints()
+        self._lock = FolderLock(settings.data) if settings.is_embedded else None
+        self.parts: Parts = build(settings, self.hints, self.local_token)
+
+    async def prepare(self) -> list[str]:
+        """Brings the schema up to date; the revisions that were applied.
+
+        Where the folder's lock proves that nobody else is alive, what others were doing is taken over.
+        """
+        applied = await migrate(self.parts.database, BRANCHES)
+        if self.settings.is_embedded:
+            await self.parts.queue.take_over()
+        return applied
+
+    def app(self) -> Starlette:
+        return face(self.parts, self.url, self.registry, {"database": self.database_trouble})
+
+    async def close(self) -> None:
+        await self.parts.committer.drain()
+        await self.parts.database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    async def database_trouble(self) -> str | None:
+        """What is wrong with the database, or None."""
+        try:
+            async with asyncio.timeout(2), self.parts.database.read() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (PulseError, TimeoutError) as error:
+            return str(error) or "no answer within two seconds"
+        return None
+
+
+class Platform:
+    """Receiver, consumer, console and housekeeping on opened data."""
+
+    def __init__(self, data: OpenData) -> None:
+        parts = data.parts
+        self._data = data
+        self._sandbox = build_sandbox(data.settings)
+        self.consumer = build_consumer(parts, self._sandbox)
+        data.hints.consumer = self.consumer
+        self.duties: list[Duty] = [
+            self._sandbox,
+            self.consumer,
+            Heartbeat(self.consumer.renew, self.consumer.lease_lost),
+            Sweeper(parts.queue, self.consumer.suspects_may_wait),
+            Repeated("archiver", ARCHIVE_EVERY_S, self._archive),
+            Repeated("retention", RETENTION_EVERY_S, parts.retention.enforce),
+            Repeated("key-uses", KEY_USES_EVERY_S, self._note_key_uses),
+        ]
+
+    def app(self) -> Starlette:
+        checks = {"database": self._data.database_trouble, "sandbox": self._sandbox_trouble}
+        return face(self._data.parts, self._data.url, self._data.registry, checks)
+
+    async def start(self) -> None:
+        for duty in self.duties:
+            await duty.start()
+
+    async def stop(self) -> None:
+        """Stops claiming first, lets what runs finish, and ends the other duties after."""
+        for duty in (self.consumer, *reversed(self.duties)):
+            with contextlib.suppress(PulseError):
+                await duty.stop()
+
+    async def _sandbox_trouble(self) -> str | None:
+        return self._sandbox.trouble
+
+    async def _archive(self) -> None:
+        await self._data.parts.archive.rewrite_tombstones()
+        await self._data.parts.archive.archive_closed_hours()
+
+    async def _note_key_uses(self) -> None:
+        used = self._data.parts.authenticator.take_uses()
+        if used:
+            await self._data.parts.tenancy.note_use(used)

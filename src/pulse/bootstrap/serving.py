@@ -1,0 +1,106 @@
+"""Serves the platform over HTTP until a signal ends it, and tells other commands where it is."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from pulse.bootstrap.demo import Demo, make_demo
+from pulse.bootstrap.platform import OpenData, Platform
+from pulse.bootstrap.settings import Settings
+from pulse.bootstrap.wiring import write_private
+from pulse.core.errors import Misconfigured
+from pulse.storage.lockfile import is_locked
+
+log = structlog.get_logger(__name__)
+RUN_FILE = "run.json"
+CREDENTIALS_FILE = "credentials.json"
+GRACE_S = 20
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where a running `pulse up` can be reached, and the token that this machine's commands use."""
+
+    url: str
+    token: str
+    pid: int
+
+
+def find_running(data: Path) -> Running | None:
+    """The platform that runs on this data folder, or None."""
+    try:
+        found = json.loads((data / RUN_FILE).read_text())
+        running = Running(found["url"], found["token"], found["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return running if is_locked(data) else None
+
+
+Announce = Callable[[Settings, str, Demo | None], Awaitable[None]]
+
+
+async def serve(settings: Settings, host: str, port: int, *, demo: bool, announce: Announce) -> None:
+    """Runs the platform on `host:port` until SIGTERM or SIGINT. `announce` is called once it is ready."""
+    listener = _listen(host, port)
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{listener.getsockname()[1]}"  # noqa: S104
+    data = OpenData(settings, url)
+    try:
+        await data.prepare()
+        made = await make_demo(data.parts, settings.data / CREDENTIALS_FILE, url, with_workflows=demo)
+        await _run(data, listener, lambda: announce(settings, url, made))
+    finally:
+        (settings.data / RUN_FILE).unlink(missing_ok=True)
+        await data.close()
+
+
+async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
+    platform = Platform(data)
+    config = uvicorn.Config(
+        platform.app(),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    try:
+        await platform.start()
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if not serving.done():
+            _leave_word(data)
+            await ready()
+        await serving
+    finally:
+        await platform.stop()
+
+
+def _leave_word(data: OpenData) -> None:
+    word = {"url": data.url, "token": data.local_token, "pid": os.getpid()}
+    data.settings.data.mkdir(parents=True, exist_ok=True)
+    write_private(data.settings.data / RUN_FILE, json.dumps(word))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            listener.close()
+        raise Misconfigured(f"{host}:{port} cannot be used: {error.strerror}. Choose another with --port.") from None
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener

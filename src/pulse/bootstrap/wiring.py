@@ -1,0 +1,172 @@
+"""Puts the parts together. The only place that names adapters."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulse.bootstrap.settings import Settings
+from pulse.consumer.consumer import Consumer
+from pulse.core.clock import SystemClock
+from pulse.core.errors import Misconfigured, StorageReadOnly
+from pulse.core.ids import Ids
+from pulse.evaluator.evaluate import Evaluator, NoEffects
+from pulse.messages.archive import Archive
+from pulse.messages.intake import Intake
+from pulse.messages.outcomes import Outcomes
+from pulse.messages.queue import MessageQueue
+from pulse.messages.reading import MessageReader
+from pulse.messages.replay import Replay
+from pulse.messages.retention import Retention
+from pulse.messages.tables import BRANCH as MESSAGES
+from pulse.messages.tables import message_tables
+from pulse.messages.waiting import Waiting
+from pulse.objects.store import ObstoreObjects
+from pulse.sandbox.deno.command import chosen_walls, command
+from pulse.sandbox.deno.limits import Limits
+from pulse.sandbox.deno.pool import DenoSandbox
+from pulse.sandbox.functions import effect_names
+from pulse.storage.claims import Claims
+from pulse.storage.committer import Committer
+from pulse.storage.database import Database
+from pulse.storage.migrations import Branch
+from pulse.tenancy.access import Authenticator
+from pulse.tenancy.sources import SourceStore
+from pulse.tenancy.store import TenancyStore
+from pulse.tenancy.tables import BRANCH as TENANCY
+from pulse.tenancy.tables import tenancy_tables
+from pulse.tenancy.vault import Vault, new_master_key
+from pulse.workflows.catalog import Catalog
+from pulse.workflows.store import WorkflowStore
+from pulse.workflows.tables import BRANCH as WORKFLOWS
+from pulse.workflows.tables import workflow_tables
+
+BRANCHES: Sequence[Branch] = (TENANCY, WORKFLOWS, MESSAGES)
+PREFIX = "pulse_"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a process may need; who needs less uses less."""
+
+    settings: Settings
+    clock: SystemClock
+    ids: Ids
+    database: Database
+    committer: Committer
+    tenancy: TenancyStore
+    sources: SourceStore
+    authenticator: Authenticator
+    workflows: WorkflowStore
+    catalog: Catalog
+    intake: Intake
+    queue: MessageQueue
+    outcomes: Outcomes
+    reader: MessageReader
+    waiting: Waiting
+    replay: Replay
+    archive: Archive
+    retention: Retention
+
+
+class Hints:
+    """Passes the hint that there is new work on to whoever has come to hear it."""
+
+    def __init__(self) -> None:
+        self.consumer: Consumer | None = None
+
+    def new_work(self) -> None:
+        if self.consumer is not None:
+            self.consumer.hint()
+
+
+def build(settings: Settings, hints: Hints, local_token: str | None = None) -> Parts:
+    """The parts on the configured database and objects; nothing is opened or changed yet."""
+    clock, database = SystemClock(), Database(settings.resolved_database_url, prefix=PREFIX)
+    ids, committer = Ids(clock), Committer(database)
+    tenancy, drawn, messages = tenancy_tables(PREFIX), workflow_tables(PREFIX), message_tables(PREFIX)
+    claims = Claims(database, messages.messages, owner=f"{os.getpid()}-{secrets.token_hex(8)}")
+    tenancy_store = TenancyStore(database, tenancy, ids, clock)
+    workflow_store = WorkflowStore(database, drawn, ids, clock)
+    objects = ObstoreObjects(settings.resolved_objects_url)
+    archive = Archive(database, messages, objects, ids, clock, settings.results_layout)
+    intake = Intake(database, messages, committer, claims, hints.new_work)
+    reader = MessageReader(database, messages, archive.fetch)
+    waiting = Waiting(reader.message)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        database=database,
+        committer=committer,
+        tenancy=tenancy_store,
+        sources=SourceStore(database, tenancy, Vault(master_keys(settings)), clock),
+        authenticator=Authenticator(tenancy_store, local_token),
+        workflows=workflow_store,
+        catalog=Catalog(workflow_store, settings.cache_refresh_seconds),
+        intake=intake,
+        queue=MessageQueue(database, messages, claims, clock),
+        outcomes=Outcomes(messages, committer, claims, waiting.ended),
+        reader=reader,
+        waiting=waiting,
+        replay=Replay(reader, intake, ids, clock),
+        archive=archive,
+        retention=Retention(database, messages, archive, clock, settings.message_retention_days),
+    )
+
+
+def build_sandbox(settings: Settings) -> DenoSandbox:
+    """The sandbox as configured. Raises Misconfigured where this machine cannot have it."""
+    limits = limits_of(settings)
+    walls = chosen_walls(settings.sandbox_walls)
+    return DenoSandbox(limits, command(limits, walls, effect_names()))
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        script_timeout_ms=settings.script_timeout_ms,
+        message_timeout_ms=settings.message_timeout_ms,
+        isolate_memory=settings.isolate_memory,
+        busy_processes=settings.worker_pool_size,
+        idle_processes=settings.sandbox_idle_max,
+        realm=settings.sandbox_realm,
+    )
+
+
+def build_consumer(parts: Parts, sandbox: DenoSandbox) -> Consumer:
+    evaluator = Evaluator(parts.catalog, sandbox, NoEffects(), parts.clock)
+    return Consumer(parts.queue, evaluator, parts.outcomes)
+
+
+def master_keys(settings: Settings) -> list[str]:
+    """The keys of PULSE_SECRET_KEY; in embedded mode one is made and kept in the data folder."""
+    if settings.secret_key is not None:
+        return [key.strip() for key in settings.secret_key.get_secret_value().split(",") if key.strip()]
+    if not settings.is_embedded:
+        raise Misconfigured(
+            "PULSE_SECRET_KEY must be set where PULSE_DATABASE_URL names a server. Make one with: openssl rand -base64 32 | tr '+/' '-_'"
+        )
+    return [_kept_key(settings.data / "secret.key")]
+
+
+def _kept_key(path: Path) -> str:
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, new_master_key())
+        return path.read_text().strip()
+    except OSError as error:
+        raise StorageReadOnly(f"The data folder {path.parent} cannot be used: {error.strerror}.") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, and makes it durable; it is there whole or not at all."""
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.replace(path)

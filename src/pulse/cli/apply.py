@@ -1,0 +1,85 @@
+"""What applying a workflow document changes, and the calls that carry it out."""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pulse.cli.session import Session
+from pulse.workflows.plan import entity_ids
+from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.transfer import to_document, with_ids
+
+Kind = Literal["create", "change", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change that one document means: `present` is the workflow of that name, `entities` those it uses, by name."""
+
+    kind: Kind
+    name: str
+    document: dict[str, Any]
+    present: Workflow | None
+    entities: Mapping[str, Entity]
+    diff: Sequence[str]
+
+    async def carry_out(self, pulse: Session, place: dict[str, str]) -> None:
+        """Entities first, then the workflow that uses them. Applied again, it changes nothing more."""
+        if self.kind == "unchanged":
+            return
+        ids = {}
+        for key, fields in self.document.get("entities", {}).items():
+            known = self.entities.get(fields["name"])
+            ids[key] = await _put(pulse, place, "/api/workflow-entities", known.id if known else None, fields)
+        body: dict[str, Any] = {
+            name: self.document[name]
+            for name in ("name", "description", "priority", "isActive")
+            if name in self.document
+        }
+        body["workflowData"] = with_ids(self.document, ids)
+        await _put(pulse, place, "/api/workflows", self.present.id if self.present else None, body)
+
+
+def changes_of(document: dict[str, Any], workflows: Sequence[Workflow], entities: Mapping[str, Entity]) -> Change:
+    """What applying the document would change."""
+    name = document["name"]
+    present = next((workflow for workflow in workflows if workflow.name == name), None)
+    if present is None:
+        return Change("create", name, document, None, {}, _diff({}, document))
+    before = to_document(present, entities)
+    used = {entities[entity_id].name: entities[entity_id] for entity_id in entity_ids(present.data)}
+    diff = _diff(_comparable(before), _comparable(document))
+    return Change("change" if diff else "unchanged", name, document, present, used, diff)
+
+
+async def _put(pulse: Session, place: dict[str, str], path: str, record_id: str | None, body: Any) -> str:
+    method, path = ("POST", path) if record_id is None else ("PUT", f"{path}/{record_id}")
+    response = await pulse.send(method, path, params=place, json=body)
+    return str(response.json()["id"])
+
+
+def _comparable(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with its entities under their names, and with the defaults that may be left out."""
+    names = {key: entity.get("name", key) for key, entity in document.get("entities", {}).items()}
+    entities = {entity.get("name", key): _entity(entity) for key, entity in document.get("entities", {}).items()}
+    data = with_ids(document, names)
+    rest = {name: value for name, value in document.items() if name not in ("entities", "workflowData")}
+    return {"priority": 100, "isActive": True, **rest, "entities": entities, "workflowData": data}
+
+
+def _entity(entity: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "tfCondition": "Single Path",
+        **{name: value for name, value in entity.items() if value not in ([], "", None)},
+    }
+
+
+def _diff(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    old, new = (
+        [] if not side else json.dumps(side, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
+        for side in (before, after)
+    )
+    lines = difflib.unified_diff(old, new, lineterm="", n=2)
+    return [line for line in lines if not line.startswith(("---", "+++"))]

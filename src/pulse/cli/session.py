@@ -1,0 +1,95 @@
+"""How a command reaches Pulse: through the process that runs on the data folder or, where none does, by itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx2
+import typer
+
+from pulse.bootstrap.platform import OpenData
+from pulse.bootstrap.serving import find_running
+from pulse.bootstrap.settings import load_settings
+from pulse.core.errors import Fault, InvalidFields, PulseError, Unavailable
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder. Default: PULSE_DATA, or .pulse.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+Organization = Annotated[str | None, typer.Option("--organization", help="Organization, by id or name.")]
+Environment = Annotated[str | None, typer.Option("--environment", help="Environment, by id or name.")]
+
+
+class Refused(PulseError):
+    """Pulse refused the request."""
+
+    code = "refused"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection to the API. `is_running` tells whether a `pulse up` is behind it, which evaluates messages."""
+
+    client: httpx2.AsyncClient
+    is_running: bool
+
+    async def call(self, method: str, path: str, *, body: Any = None, **query: Any) -> Any:
+        """The answer's JSON. Raises what the API says, as a sentence."""
+        wanted = {name: value for name, value in query.items() if value is not None}
+        response = await self.send(method, path, params=wanted, json=body)
+        return response.json() if response.content else None
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        try:
+            response = await self.client.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise Unavailable(f"Pulse does not answer at {self.client.base_url}: {error}.") from None
+        if response.status_code >= 400:
+            raise _error(response)
+        return response
+
+    async def place(self, organization: str | None, environment: str | None) -> dict[str, str]:
+        """The query for one environment: the ones named, or the only ones there are."""
+        chosen = organization or _only("organization", await self.call("GET", "/api/organizations"))
+        found = await self.call("GET", "/api/environments", organizationId=chosen)
+        return {"organizationId": chosen, "environmentId": environment or _only("environment", found)}
+
+
+@asynccontextmanager
+async def session(data: Path | None) -> AsyncIterator[Session]:
+    """A session on the data folder (or on the configured database)."""
+    settings = load_settings(data)
+    running = find_running(settings.data) if settings.is_embedded else None
+    if running is not None:
+        headers = {"Authorization": f"Bearer {running.token}"}
+        async with httpx2.AsyncClient(base_url=running.url, headers=headers, timeout=120, trust_env=False) as client:
+            yield Session(client, is_running=True)
+        return
+    opened = OpenData(settings)
+    try:
+        await opened.prepare()
+        headers = {"Authorization": f"Bearer {opened.local_token}"}
+        transport = httpx2.ASGITransport(opened.app())
+        async with httpx2.AsyncClient(base_url=opened.url, headers=headers, transport=transport) as client:
+            yield Session(client, is_running=False)
+    finally:
+        await opened.close()
+
+
+def _only(what: str, listed: dict[str, Any]) -> str:
+    names = [record["name"] for record in listed["data"]]
+    if len(names) == 1:
+        return str(listed["data"][0]["id"])
+    if not names:
+        raise Refused(f"There is no {what} yet. Make one with: pulse {what}s create NAME")
+    raise Refused(f"Say which {what} with --{what}: {', '.join(names[:10])}.")
+
+
+def _error(response: httpx2.Response) -> PulseError:
+    try:
+        told = response.json()
+        faults = [Fault(**fault) for fault in told.get("errors", [])]
+        detail = str(told["detail"])
+    except (ValueError, KeyError, TypeError):
+        return Refused(f"Pulse answered {response.status_code}.")
+    return InvalidFields(faults) if faults else Refused(detail)

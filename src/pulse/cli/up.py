@@ -1,0 +1,87 @@
+"""`pulse up`: everything in one process."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from pulse.bootstrap.demo import Demo
+from pulse.bootstrap.serving import serve
+from pulse.bootstrap.settings import Settings, load_settings
+from pulse.cli.output import console, fail, print_json, run
+from pulse.cli.session import Data, Json
+from pulse.core.errors import Misconfigured
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def up(
+    data: Data = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
+    demo: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="Make the example workflows at the first start.")
+    ] = True,
+    json_: Json = False,
+) -> None:
+    """Runs Pulse: receiver, consumer and API in one process. Ctrl-C or SIGTERM ends it gracefully."""
+    settings = _settings(data, host)
+    _quiet_logs()
+
+    async def announce(settings: Settings, url: str, made: Demo | None) -> None:
+        if json_:
+            print_json({"url": url, **({} if made is None else vars_of(made))})
+        else:
+            _greet(settings, url, made, demo=demo)
+
+    run(lambda: serve(settings, host, port, demo=demo, announce=announce))
+
+
+def vars_of(demo: Demo) -> dict[str, str]:
+    return {"apiKey": demo.api_key, "organizationId": demo.organization_id, "environmentId": demo.environment_id}
+
+
+def _settings(data: Path | None, host: str) -> Settings:
+    try:
+        settings = load_settings(data)
+        if host not in LOOPBACK and settings.secret_key is None:
+            raise Misconfigured(f"Listening on {host} needs PULSE_SECRET_KEY: other machines could reach Pulse.")
+    except Misconfigured as error:
+        fail(error)
+    return settings
+
+
+def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> None:
+    console.print(f"Pulse is ready at {url} (data in {settings.data}).")
+    if made is None:
+        console.print("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
+        return
+    example = '{"type": "github.issues", "payload": {"action": "opened", "issue": {"number": 1, "title": "Crash on start", "body": "It fails"}, "repository": {"full_name": "demo/app"}}}'
+    if not demo:
+        example = '{"type": "hello", "payload": {"name": "Ada"}}'
+    console.print("\nSend a message (paste this as it is):\n", markup=False)
+    lines = (
+        f"curl -sS '{url}/v1/messages?wait=10' \\",
+        f"  -H 'Authorization: Bearer {made.api_key}' \\",
+        "  -H 'Content-Type: application/json' \\",
+        f"  -d '{example}'",
+    )
+    console.print("\n".join(lines), markup=False)
+    console.print("\nThen look at it, in another terminal:\n\npulse messages list", markup=False)
+    console.print(f"\nThe key is also in {settings.data / 'credentials.json'}. Ctrl-C ends Pulse.\n", markup=False)
+
+
+def _quiet_logs() -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=__import__("sys").stderr),
+        cache_logger_on_first_use=True,
+    )

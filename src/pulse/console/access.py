@@ -1,0 +1,58 @@
+"""Who asks, and for which organization and environment: every route names the right that it needs."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from pulse.core.errors import Forbidden, NotFound
+from pulse.tenancy.access import Authenticator, Principal, authorize
+
+Check = Callable[[Request], Awaitable[Principal]]
+
+
+def may(action: str, *, anywhere: bool = False) -> Check:
+    """A dependency that lets in whoever may do `action`; `anywhere`: it concerns no single environment."""
+
+    async def check(request: Request) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.authenticate(request.headers.get("authorization"))
+        authorize(principal, action)
+        if anywhere and principal.system:
+            return principal
+        query = request.query_params
+        return await authenticator.within(principal, query.get("organizationId"), query.get("environmentId"))
+
+    setattr(check, "permission", action)  # noqa: B010 - read by the test that no route lacks one
+    return check
+
+
+def own_environment(principal: Principal, organization_id: str | None, environment_id: str | None) -> str:
+    """The environment that a body means: its principal's. Raises NotFound, or Forbidden, where it names another."""
+    if organization_id not in (None, principal.organization_id):
+        raise NotFound(f"There is no organization {organization_id!r}.")
+    if environment_id not in (None, principal.environment_id):
+        raise Forbidden("This key belongs to another environment.")
+    return principal.environment_id
+
+
+def revision_of(request: Request) -> int | None:
+    """The revision in `If-Match`, or None where the write does not depend on one."""
+    text = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+MayReadWorkflows = Annotated[Principal, Depends(may("workflows:read"))]
+MayWriteWorkflows = Annotated[Principal, Depends(may("workflows:write"))]
+MayReadMessages = Annotated[Principal, Depends(may("messages:read"))]
+MayReplayMessages = Annotated[Principal, Depends(may("messages:replay"))]
+MayCancelMessages = Annotated[Principal, Depends(may("messages:cancel"))]
+MayDeleteMessages = Annotated[Principal, Depends(may("messages:delete"))]
+MayReadOrganizations = Annotated[Principal, Depends(may("organizations:read", anywhere=True))]
+MayCreateOrganizations = Annotated[Principal, Depends(may("organizations:create", anywhere=True))]
+MayReadEnvironments = Annotated[Principal, Depends(may("environments:read", anywhere=True))]
+MayCreateEnvironments = Annotated[Principal, Depends(may("environments:create", anywhere=True))]
+MayReadKeys = Annotated[Principal, Depends(may("api-keys:read"))]
+MayWriteKeys = Annotated[Principal, Depends(may("api-keys:write"))]
+MayReadSources = Annotated[Principal, Depends(may("sources:read"))]
+MayWriteSources = Annotated[Principal, Depends(may("sources:write"))]

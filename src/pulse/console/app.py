@@ -1,0 +1,24 @@
+"""The console's API as one ASGI application, to be mounted at `/api`."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pulse.console import administration, entities, messages, workflows
+from pulse.console.problems import on_http_error, on_invalid_request, on_pulse_error
+from pulse.core.errors import PulseError
+
+
+def console_app(**parts: Any) -> FastAPI:
+    """The application; `parts` are what its routes use, by name: authenticator, tenancy, workflows, reader, and so on."""
+    app = FastAPI(title="Pulse", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.add_exception_handler(PulseError, on_pulse_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(HTTPException, on_http_error)
+    for name, part in parts.items():
+        setattr(app.state, name, part)
+    for module in (administration, entities, workflows, messages):
+        app.include_router(module.router)
+    return app

@@ -1,0 +1,80 @@
+"""The bodies of the API, as pydantic reads them: unknown fields are refused, faults have their path."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+IDENTIFIER = r"^[A-Za-z_$][A-Za-z0-9_$]{0,63}$"
+
+
+class Body(BaseModel):
+    """What every body is like: camelCase outside, nothing unknown, text without NUL characters."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Argument(Body):
+    """An argument of an entity: it becomes a global of this name."""
+
+    name: Annotated[str, Field(pattern=IDENTIFIER)]
+    argument_value: Any = None
+
+
+class Branch(Body):
+    """A branch of a Multi event."""
+
+    name: str
+    value: str | int | float | bool
+
+
+class EntityBody(Body):
+    """A workflow entity (platform.md 5)."""
+
+    name: Name
+    entity_type: Literal["event", "prompt", "action", "result"]
+    description: str | None = None
+    organization_id: str | None = None
+    environment_id: str | None = None
+    condition: dict[str, Any] | None = None
+    tf_condition: Literal["Single Path", "True/False", "Multi", "Iterable"] = "Single Path"
+    logic_field: str | None = None
+    logic: list[Branch] = []
+    pre_script: str | None = None
+    post_script: str | None = None
+    script: str | None = None
+    arguments: list[Argument] = []
+    prompt: str | None = None
+    model_configuration_id: str | None = None
+    image_recognition: bool | None = None
+    result_status: str | None = None
+    on_error: Literal["stop", "continue"] | None = None
+    workflow_entity_type_id: str | None = None
+    model_id: str | None = None
+
+
+class WorkflowBody(Body):
+    """A workflow; `workflowData` keeps fields that Pulse does not know."""
+
+    name: Name
+    description: str | None = None
+    organization_id: str | None = None
+    environment_id: str | None = None
+    is_active: bool = True
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 100
+    workflow_data: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReplayBody(Body):
+    """Which messages to send again; `dryRun` only counts them."""
+
+    status: Literal["success", "fail", "ignore", "canceled"] | None = None
+    type: str | None = None
+    workflow_id: str | None = None
+    environment_id: str | None = None
+    from_: str | None = Field(None, alias="from")
+    to: str | None = None
+    ids: list[str] | None = Field(None, max_length=1_000)
+    limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    dry_run: bool = False

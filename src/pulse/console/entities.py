@@ -1,0 +1,104 @@
+"""`/api/workflow-entities`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, revision_of
+from pulse.console.bodies import EntityBody
+from pulse.console.pages import paged
+from pulse.core.clock import iso
+from pulse.core.conditions import compile_condition
+from pulse.core.errors import InvalidFields
+from pulse.tenancy.access import Principal
+from pulse.workflows.catalog import Catalog
+from pulse.workflows.records import Entity
+from pulse.workflows.store import Page, WorkflowStore
+
+router = APIRouter(prefix="/workflow-entities", tags=["workflow entities"])
+_COMMON = {"name", "entity_type", "description", "organization_id", "environment_id"}
+
+
+@router.post("", status_code=201)
+async def create(body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
+    entity = await _store(request).create_entity(_entity(body, principal, ""))
+    return shown(entity)
+
+
+@router.get("")
+async def list_entities(
+    principal: MayReadWorkflows,
+    request: Request,
+    page: Annotated[int, Query(ge=1)] = 1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+) -> Any:
+    wanted = Page(page, limit)
+    found, total = await _store(request).entities(principal.organization_id, principal.environment_id, wanted)
+    return paged([shown(entity) for entity in found], wanted, total)
+
+
+@router.get("/{entity_id}")
+async def read(entity_id: str, principal: MayReadWorkflows, request: Request, response: Response) -> Any:
+    entity = await _store(request).entity(principal.organization_id, entity_id)
+    response.headers["ETag"] = f'"{entity.revision}"'
+    return shown(entity)
+
+
+@router.put("/{entity_id}")
+async def change(entity_id: str, body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
+    await _store(request).entity(principal.organization_id, entity_id)
+    changed = await _store(request).update_entity(_entity(body, principal, entity_id), revision_of(request))
+    _catalog(request).forget(changed.organization_id, changed.environment_id)
+    return shown(changed)
+
+
+@router.delete("/{entity_id}", status_code=204)
+async def remove(entity_id: str, principal: MayWriteWorkflows, request: Request) -> None:
+    await _store(request).delete_entity(principal.organization_id, entity_id)
+
+
+@router.get("/{entity_id}/usage-count")
+async def usage_count(entity_id: str, principal: MayReadWorkflows, request: Request) -> Any:
+    return {"count": await _store(request).usage_count(principal.organization_id, entity_id)}
+
+
+def shown(entity: Entity) -> dict[str, Any]:
+    """An entity as the API shows it."""
+    return {
+        "id": entity.id,
+        "organizationId": entity.organization_id,
+        "environmentId": entity.environment_id,
+        "name": entity.name,
+        "entityType": entity.entity_type,
+        "description": entity.description,
+        **entity.fields,
+        "revision": entity.revision,
+        "createdAt": iso(entity.created_at),
+        "updatedAt": iso(entity.updated_at),
+    }
+
+
+def _entity(body: EntityBody, principal: Principal, entity_id: str) -> Entity:
+    environment_id = own_environment(principal, body.organization_id, body.environment_id)
+    _, faults = compile_condition(body.condition)
+    if faults:
+        raise InvalidFields(faults)
+    return Entity(
+        id=entity_id,
+        organization_id=principal.organization_id,
+        environment_id=environment_id,
+        name=body.name,
+        entity_type=body.entity_type,
+        description=body.description,
+        fields=body.model_dump(by_alias=True, exclude=_COMMON, exclude_none=True),
+    )
+
+
+def _store(request: Request) -> WorkflowStore:
+    store: WorkflowStore = request.app.state.workflows
+    return store
+
+
+def _catalog(request: Request) -> Catalog:
+    catalog: Catalog = request.app.state.catalog
+    return catalog

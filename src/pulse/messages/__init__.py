@@ -1,0 +1,1 @@
+"""A message's life: accepted, queued, evaluated, kept, archived, replayed."""

@@ -1,0 +1,101 @@
+"""The queue as the consumer sees it: claimed messages with their payloads, leases, and what ends a message early."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from pulse.core.clock import Clock
+from pulse.core.errors import Conflict, NotFound
+from pulse.messages.records import PENDING, Work
+from pulse.messages.tables import MessageTables
+from pulse.storage.claims import Claimed, Claims, chunks
+from pulse.storage.database import Database
+
+OnCancel = Callable[[str], None]
+
+
+class MessageQueue:
+    """Claims on the table of messages, for one worker. `on_cancel` hears of messages that were canceled."""
+
+    def __init__(self, database: Database, tables: MessageTables, claims: Claims, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._claims = claims
+        self._clock = clock
+        self.on_cancel: OnCancel = lambda _message_id: None
+
+    async def claim(self, limit: int) -> list[Work]:
+        """At most `limit` messages of the organization whose turn it is."""
+        return await self._with_payloads(await self._claims.claim(limit))
+
+    async def claim_suspect(self) -> Work | None:
+        """A message under which workers died before; to be run while nothing else runs."""
+        claimed = await self._claims.claim_suspect()
+        return (await self._with_payloads([claimed]))[0] if claimed else None
+
+    async def renew(self, works: list[Work]) -> None:
+        """Prolongs the leases of these messages; one that is left out runs out and is swept."""
+        await self._claims.renew([(work.id, work.epoch) for work in works])
+
+    async def sweep(self) -> int:
+        return await self._claims.sweep()
+
+    async def take_over(self) -> int:
+        return await self._claims.take_over()
+
+    async def release(self, works: list[Work], delay_ms: int = 0) -> None:
+        """Hands messages back, to be claimed again after the delay."""
+        claimed = [Claimed(work.id, work.organization_id, work.epoch) for work in works]
+        await self._claims.release(claimed, delay_ms)
+
+    async def cancel(self, organization_id: str, message_id: str) -> None:
+        """Ends a message that waits or runs as `canceled`. Raises NotFound; Conflict where it has an outcome already.
+
+        What a running message has recorded stays recorded; whatever its worker writes later is refused by the fence.
+        """
+        c = self._tables.messages.c
+        mine = (c.organization_id == organization_id) & (c.id == message_id)
+        values = {"state": "canceled", "completed_at": self._clock.now_ms(), "epoch": c.epoch + 1, "elapsed_ms": 0}
+        async with self._database.write() as connection:
+            query = select(c.state, c.lane).where(mine)
+            row = (await connection.execute(query)).first()
+            if row is None:
+                raise NotFound(f"There is no message {message_id!r}.")
+            await self._claims.lock_lanes(connection, _lanes(organization_id, row))
+            still = c.state.in_([*PENDING, "held"])
+            done = await connection.execute(update(self._tables.messages).where(mine, still).values(values))
+            if done.rowcount == 0:
+                raise Conflict("This message has ended already.", status=row.state)
+            await self._claims.promote(connection, _lanes(organization_id, row))
+        self.on_cancel(message_id)
+
+    async def _with_payloads(self, claimed: list[Claimed]) -> list[Work]:
+        if not claimed:
+            return []
+        by_id = {row.id: row for row in claimed}
+        m, p = self._tables.messages, self._tables.payloads
+        columns = (m.c.id, m.c.environment_id, m.c.received_at, m.c.lane, p.c.payload)
+        works: list[Work] = []
+        async with self._database.read() as connection:
+            for part in chunks(list(by_id)):
+                rows = await connection.execute(select(*columns).join(p, p.c.id == m.c.id).where(m.c.id.in_(part)))
+                works.extend(_work(by_id[row.id], row) for row in rows)
+        return sorted(works, key=lambda work: work.id)
+
+
+def _lanes(organization_id: str, row: Row[*tuple[Any, ...]]) -> list[tuple[str, str]]:
+    return [(organization_id, row.lane)] if row.lane is not None else []
+
+
+def _work(claimed: Claimed, row: Row[*tuple[Any, ...]]) -> Work:
+    return Work(
+        id=claimed.id,
+        organization_id=claimed.tenant,
+        environment_id=row.environment_id,
+        epoch=claimed.epoch,
+        lone_deaths=claimed.lone_deaths,
+        received_at=row.received_at,
+        lane=row.lane,
+        payload=row.payload,
+    )

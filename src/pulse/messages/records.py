@@ -1,0 +1,108 @@
+"""The records of messages, frozen."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ready", "blocked", "running", "held", "success", "fail", "ignore", "canceled"]
+OUTCOMES: tuple[str, ...] = ("success", "fail", "ignore", "canceled")
+# What is left of a deleted message until its segment of the archive is written anew without it.
+DELETED = "deleted"
+PENDING: tuple[str, ...] = ("ready", "blocked", "running")
+
+
+def shown_status(state: str) -> str:
+    """The status that people see: what waits or runs is pending."""
+    return "pending" if state in PENDING else state
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message on its way in. `payload` is one line of JSON; `fingerprint` identifies the body for its idempotency key."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    type: str | None
+    payload: bytes
+    received_at: int
+    lane: str | None = None
+    idempotency_key: str | None = None
+    fingerprint: bytes | None = None
+    origin_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What intake did with a message: `id` is the first one's, where it was a repeat."""
+
+    id: str
+    deduplicated: bool = False
+    conflict: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """A claimed message, ready to be evaluated."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    epoch: int
+    lone_deaths: int
+    received_at: int
+    lane: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a message ended: the fields of its index row, and its body (see evaluator/outcome.py)."""
+
+    id: str
+    epoch: int
+    status: str
+    completed_at: int
+    elapsed_ms: int
+    body: bytes
+    organization_id: str
+    lane: str | None = None
+    code: str | None = None
+    workflow_id: str | None = None
+    workflow_name: str | None = None
+    workflow_version: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A line of *Processed Messages*."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    type: str | None
+    status: str
+    received_at: int
+    completed_at: int | None
+    elapsed_ms: int | None
+    code: str | None
+    workflow_id: str | None
+    workflow_name: str | None
+    workflow_version: int | None
+    error: str | None
+    size: int
+    lane: str | None
+    origin_id: str | None
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message with everything that is kept of it; `body` is None until it has an outcome.
+
+    Once it is archived, `archived` is its line there (see result.py), and `body` is None again.
+    """
+
+    row: MessageRow
+    payload: bytes
+    body: bytes | None = None
+    archived: bytes | None = None

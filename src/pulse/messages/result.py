@@ -1,0 +1,84 @@
+"""The result object (platform.md 2.7), and the body that it is kept as until it is archived.
+
+A body is `{log, errors, reasons, kept, globals, tooLarge, result?}`. `kept` names the message's fields that no script
+changed: their values are stored with the message, once. `document` puts the documented object together, without reading
+the values themselves: numbers and text stay as they were written.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pulse.core.clock import iso
+from pulse.messages.records import MessageRow, StoredMessage, shown_status
+
+Parts = dict[str, msgspec.Raw]
+_parts = msgspec.json.Decoder(Parts)
+_names = msgspec.json.Decoder(list[str])
+_encode = msgspec.json.Encoder().encode
+
+
+def empty_body(errors: list[dict[str, Any]] | None = None) -> bytes:
+    """The body of a message that no script has seen."""
+    return _encode({"log": [], "errors": errors or [], "reasons": [], "kept": [], "globals": {}, "tooLarge": []})
+
+
+def document(stored: StoredMessage) -> bytes:
+    """A message as `GET /api/messages/{id}` shows it and as a line of the archive keeps it, as JSON."""
+    if stored.archived is not None:
+        return stored.archived
+    shown: dict[str, Any] = {**summary(stored.row), "message": msgspec.Raw(stored.payload)}
+    if stored.body is None:
+        return _encode(shown)
+    body = _parts.decode(stored.body)
+    if stored.row.status == "ignore":
+        shown["reason"] = _reason(stored.row, body)
+    if "result" in body:
+        shown["result"] = body["result"]
+    shown["context"] = _context(_parts.decode(stored.payload), body)
+    return _encode(shown)
+
+
+def payload_of(line: bytes) -> bytes:
+    """The message in a line of the archive, as it was stored."""
+    return bytes(_parts.decode(line)["message"])
+
+
+def summary(row: MessageRow) -> dict[str, Any]:
+    """A message as a line of the list: nothing that has no value is in it."""
+    line = {
+        "id": row.id,
+        "organizationId": row.organization_id,
+        "environmentId": row.environment_id,
+        "type": row.type,
+        "status": shown_status(row.status),
+        "receivedAt": iso(row.received_at),
+        "completedAt": iso(row.completed_at) if row.completed_at is not None else None,
+        "elapsedMs": row.elapsed_ms,
+        "workflowId": row.workflow_id,
+        "workflowName": row.workflow_name,
+        "workflowVersion": row.workflow_version,
+        "error": row.error,
+        "code": row.code,
+        "partitionKey": row.lane,
+        "replayOf": row.origin_id,
+        "size": row.size,
+    }
+    return {name: value for name, value in line.items() if value is not None or name == "type"}
+
+
+def _context(message: Parts, body: Parts) -> dict[str, Any]:
+    errors = msgspec.json.decode(body["errors"], type=list[msgspec.Raw])
+    kept = _names.decode(body["kept"])
+    return {
+        "____execution_log____": body["log"],
+        "____execution_errors____": errors,
+        "____error_count____": len(errors),
+        **{name: message[name] for name in kept if name in message},
+        **_parts.decode(body["globals"]),
+    }
+
+
+def _reason(row: MessageRow, body: Parts) -> dict[str, Any]:
+    tried = body.get("reasons", msgspec.Raw(b"[]"))
+    return {"code": row.code, **({"workflows": tried} if bytes(tried) != b"[]" else {})}

@@ -1,0 +1,83 @@
+"""Retention: what is older than it may be goes, in small transactions, and the disk gets its room back."""
+
+from sqlalchemy import Table, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pulse.core.clock import Clock
+from pulse.core.errors import Conflict, NotFound
+from pulse.core.ids import first_id_at
+from pulse.messages.archive import Archive
+from pulse.messages.records import DELETED, OUTCOMES
+from pulse.messages.tables import MessageTables
+from pulse.storage.claims import chunks
+from pulse.storage.database import Database
+
+DAY_MS = 86_400_000
+KEYS_DAYS = 7
+BATCH = 500
+
+
+class Retention:
+    """Deletes ended messages after `days`, and idempotency keys after a week."""
+
+    def __init__(self, database: Database, tables: MessageTables, archive: Archive, clock: Clock, days: int) -> None:
+        self._database = database
+        self._tables = tables
+        self._archive = archive
+        self._clock = clock
+        self._days = days
+
+    async def enforce(self) -> int:
+        """Deletes everything that is too old; how many messages that were."""
+        cutoff = self._clock.now_ms() - self._days * DAY_MS
+        gone = 0
+        while (batch := await self._old_messages(cutoff)) != []:
+            async with self._database.write() as connection:
+                await self._drop(connection, batch)
+            gone += len(batch)
+        await self._old_keys()
+        await self._archive.drop_segments(cutoff)
+        if gone:
+            await self.give_back()
+        return gone
+
+    async def delete(self, organization_id: str, message_id: str) -> None:
+        """Deletes one message. Raises NotFound; Conflict while it has no outcome (cancel it first)."""
+        m = self._tables.messages
+        mine = (m.c.organization_id == organization_id) & (m.c.id == message_id) & (m.c.state != DELETED)
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(m.c.state, m.c.segment_id).where(mine))).first()
+            if row is None:
+                raise NotFound(f"There is no message {message_id!r}.")
+            if row.state not in OUTCOMES:
+                raise Conflict("This message has no outcome yet: cancel it first.", status=row.state)
+            if row.segment_id is None:
+                await self._drop(connection, [message_id])
+            else:
+                await connection.execute(m.update().where(mine).values(state=DELETED))
+
+    async def give_back(self) -> None:
+        """Gives free pages of an SQLite file back to the disk."""
+        if self._database.dialect == "sqlite":
+            async with self._database.raw_writer() as connection:
+                await connection.execute(text("PRAGMA incremental_vacuum"))
+                await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def _old_messages(self, cutoff: int) -> list[str]:
+        c = self._tables.messages.c
+        # Nothing that ended before the cutoff came after it: the bound on the id lets the index answer.
+        old = (c.id < first_id_at("msg", cutoff)) & (c.completed_at < cutoff)
+        async with self._database.read() as connection:
+            return list((await connection.execute(select(c.id).where(old).order_by(c.id).limit(BATCH))).scalars())
+
+    async def _drop(self, connection: AsyncConnection, ids: list[str]) -> None:
+        tables: tuple[Table, ...] = (self._tables.results, self._tables.payloads, self._tables.messages)
+        for part in chunks(ids):
+            for table in tables:
+                await connection.execute(delete(table).where(table.c.id.in_(part)))
+
+    async def _old_keys(self) -> None:
+        keys = self._tables.keys
+        before = self._clock.now_ms() - KEYS_DAYS * DAY_MS
+        async with self._database.write() as connection:
+            await connection.execute(delete(keys).where(keys.c.created_at < before))

@@ -1,0 +1,112 @@
+"""The tables of messages: a narrow index row that is claimed and listed, and the bytes apart from it.
+
+On PostgreSQL the three tables of messages are partitioned by the time in the id, so that old ones go by dropping
+partitions; see partitions.py. The index row stays when a body moves into a segment of the archive.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+
+from pulse.storage.claims import claim_columns, claim_indexes
+from pulse.storage.migrations import Branch
+
+BRANCH = Branch("messages", Path(__file__).parent / "migrations")
+
+
+@dataclass(frozen=True)
+class MessageTables:
+    metadata: MetaData
+    messages: Table
+    payloads: Table
+    results: Table
+    keys: Table
+    segments: Table
+
+
+def message_tables(prefix: str) -> MessageTables:
+    metadata = MetaData()
+    return MessageTables(
+        metadata,
+        _messages(metadata, prefix),
+        _bytes_table(metadata, f"{prefix}message_payloads", "payload"),
+        _bytes_table(metadata, f"{prefix}message_results", "body"),
+        _keys(metadata, prefix),
+        _segments(metadata, prefix),
+    )
+
+
+def sorted_id() -> Column[str]:
+    # The order of ids is the order of their bytes, whatever the database's collation.
+    return Column("id", String().with_variant(String(collation="C"), "postgresql"), primary_key=True)
+
+
+def _messages(metadata: MetaData, prefix: str) -> Table:
+    table = Table(
+        f"{prefix}messages",
+        metadata,
+        sorted_id(),
+        *claim_columns(),
+        Column("environment_id", String, nullable=False),
+        Column("type", String),
+        Column("size", Integer, nullable=False),
+        Column("received_at", BigInteger, nullable=False),
+        Column("origin_id", String),
+        Column("completed_at", BigInteger),
+        Column("elapsed_ms", Integer),
+        Column("code", String),
+        Column("workflow_id", String),
+        Column("workflow_name", String),
+        Column("workflow_version", Integer),
+        Column("error", String),
+        Column("segment_id", String),
+        postgresql_partition_by="RANGE (id)",
+    )
+    claim_indexes(table)
+    c = table.c
+    Index(f"{prefix}messages_list", c.organization_id, c.environment_id, c.id)
+    Index(f"{prefix}messages_state", c.organization_id, c.state, c.id)
+    closed = c.completed_at.is_not(None) & c.segment_id.is_(None)
+    Index(f"{prefix}messages_open", c.completed_at, sqlite_where=closed, postgresql_where=closed)
+    return table
+
+
+def _bytes_table(metadata: MetaData, name: str, column: str) -> Table:
+    return Table(
+        name, metadata, sorted_id(), Column(column, LargeBinary, nullable=False), postgresql_partition_by="RANGE (id)"
+    )
+
+
+def _keys(metadata: MetaData, prefix: str) -> Table:
+    table = Table(
+        f"{prefix}message_keys",
+        metadata,
+        Column("organization_id", String, primary_key=True),
+        Column("environment_id", String, primary_key=True),
+        Column("key", String, primary_key=True),
+        Column("fingerprint", LargeBinary, nullable=False),
+        Column("message_id", String, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+    Index(f"{prefix}message_keys_age", table.c.created_at)
+    return table
+
+
+def _segments(metadata: MetaData, prefix: str) -> Table:
+    table = Table(
+        f"{prefix}message_segments",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("organization_id", String, nullable=False),
+        Column("environment_id", String, nullable=False),
+        Column("status", String, nullable=False),
+        Column("hour", BigInteger, nullable=False),
+        Column("object_key", String, nullable=False),
+        Column("messages", Integer, nullable=False),
+        Column("bytes", BigInteger, nullable=False),
+        Column("sha256", String, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+    Index(f"{prefix}message_segments_hour", table.c.hour)
+    return table

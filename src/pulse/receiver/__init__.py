@@ -1,0 +1,1 @@
+"""The receiver: HTTP in, durable messages out. Transport only."""

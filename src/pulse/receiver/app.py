@@ -1,0 +1,112 @@
+"""The receiver's routes (spec: interfaces, "HTTP, receiver")."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from pulse.core.errors import Fault, InvalidFields, NotFound, PulseError
+from pulse.messages.result import document
+from pulse.receiver.bodies import envelope, read_body, require_json
+from pulse.receiver.problems import MethodNotAllowed, on_pulse_error, problem_response
+from pulse.receiver.receiver import Receiver, accepted_body, addressing
+
+MAX_BATCH_BYTES = 8 << 20
+MAX_WAIT_S = 60.0
+Check = Callable[[], Awaitable[str | None]]
+
+
+def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
+    """The receiver's routes; `checks` answer None when their part is well, or say what is wrong with it."""
+
+    async def ready(_request: Request) -> Response:
+        found = {name: await check() for name, check in checks.items()}
+        well = all(trouble is None for trouble in found.values())
+        parts = {name: trouble or "ok" for name, trouble in found.items()}
+        return _json({"status": "ready" if well else "not_ready", "checks": parts}, 200 if well else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/v1/messages", post_message, methods=["POST"]),
+        Route("/v1/messages/batch", post_batch, methods=["POST"]),
+        Route("/v1/hooks/{source}", post_hook, methods=["POST"]),
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+    ]
+
+
+async def post_message(request: Request) -> Response:
+    receiver: Receiver = request.app.state.receiver
+    principal = await receiver.principal(request.headers.get("authorization"), request.query_params)
+    seconds = _wait_of(request)
+    require_json(request)
+    raw = await read_body(request, receiver.max_message_bytes)
+    keys = addressing(request.headers.get("idempotency-key"), request.headers.get("pulse-partition-key"))
+    accepted = await receiver.accept(principal, envelope(raw, principal), raw, keys)
+    if seconds > 0:
+        stored = await receiver.outcome(principal, accepted.id, seconds)
+        if stored is not None:
+            return Response(document(stored), 200, media_type="application/json")
+    return _json(accepted_body(accepted), 202)
+
+
+async def post_batch(request: Request) -> Response:
+    receiver: Receiver = request.app.state.receiver
+    principal = await receiver.principal(request.headers.get("authorization"), request.query_params)
+    require_json(request, "application/x-ndjson", "application/ndjson", "application/jsonl")
+    body = await read_body(request, MAX_BATCH_BYTES)
+    return _json(await receiver.accept_batch(principal, body), 202)
+
+
+async def post_hook(request: Request) -> Response:
+    receiver: Receiver = request.app.state.receiver
+    require_json(request)
+    raw = await read_body(request, receiver.max_message_bytes)
+    accepted = await receiver.accept_hook(request.path_params["source"], request.headers, raw)
+    return _json(accepted_body(accepted), 202)
+
+
+async def healthy(_request: Request) -> Response:
+    return _json({"status": "ok"}, 200)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    found = MethodNotAllowed() if error.status_code == 405 else NotFound("There is nothing at this address.")
+    return await on_pulse_error(request, found)
+
+
+async def on_failure(_request: Request, _error: Exception) -> Response:
+    return problem_response(PulseError("Pulse failed to answer this request. Its log says why."))
+
+
+HANDLERS: dict[type[Exception] | int, ExceptionHandler] = {
+    PulseError: on_pulse_error,
+    HTTPException: on_http_error,
+    Exception: on_failure,
+}
+
+
+def _wait_of(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_WAIT_S:
+        raise InvalidFields(
+            [Fault("wait", "invalid_number", f"wait is a number of seconds from 0 to {MAX_WAIT_S:.0f}.")]
+        )
+    return seconds
+
+
+def _json(body: object, status: int) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -1,0 +1,176 @@
+"""What the routes of the receiver do: authenticate, bound, parse, store, answer."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from pulse.core.clock import Clock
+from pulse.core.errors import Fault, IdempotencyConflict, InvalidFields, NotFound, PulseError
+from pulse.core.ids import Ids
+from pulse.core.json import parse
+from pulse.messages.intake import Intake
+from pulse.messages.records import Accepted, NewMessage, StoredMessage
+from pulse.messages.waiting import Waiting
+from pulse.receiver.admission import Admission
+from pulse.receiver.bodies import Envelope, envelope_of, hook_envelope
+from pulse.receiver.metrics import ReceiverMetrics
+from pulse.receiver.problems import problem
+from pulse.receiver.signatures import Headers, verify
+from pulse.tenancy.access import Authenticator, Principal, authorize
+from pulse.tenancy.records import Source
+from pulse.tenancy.sources import SourceStore
+
+log = structlog.get_logger(__name__)
+SOURCE_KEPT_S = 10.0
+MAX_KEY = 255
+MAX_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """What comes with a message, outside its body."""
+
+    idempotency_key: str | None = None
+    partition_key: str | None = None
+
+
+@dataclass
+class Receiver:
+    """The receiver's parts, and its three operations."""
+
+    authenticator: Authenticator
+    sources: SourceStore
+    intake: Intake
+    waiting: Waiting
+    admission: Admission
+    metrics: ReceiverMetrics
+    ids: Ids
+    clock: Clock
+    max_message_bytes: int
+
+    def __post_init__(self) -> None:
+        self._kept_sources: dict[str, tuple[float, Source]] = {}
+
+    async def principal(self, authorization: str | None, query: Mapping[str, str]) -> Principal:
+        """Whoever sends; the operator's own commands say in the query for which environment."""
+        principal = await self.authenticator.authenticate(authorization)
+        authorize(principal, "messages:create")
+        if principal.system:
+            place = query.get("organizationId"), query.get("environmentId")
+            return await self.authenticator.within(principal, *place)
+        return principal
+
+    async def accept(self, principal: Principal, envelope: Envelope, raw: bytes, addressing: Addressing) -> Accepted:
+        """Makes one message durable. Raises IdempotencyConflict where its key came with another body before."""
+        began = time.perf_counter()
+        with self.admission.entering(principal.organization_id):
+            accepted = await self.intake.accept(self._message(principal, envelope, raw, addressing))
+        self.metrics.seconds.observe(time.perf_counter() - began)
+        if accepted.conflict:
+            raise IdempotencyConflict(id=accepted.id)
+        (self.metrics.repeated if accepted.deduplicated else self.metrics.accepted).inc()
+        return accepted
+
+    async def accept_batch(self, principal: Principal, body: bytes) -> list[dict[str, Any]]:
+        """One entry an item, in order: accepted, or the problem with it. Good items are stored though others are not."""
+        items = split_batch(body)
+        return list(await asyncio.gather(*(self._accept_item(principal, item) for item in items)))
+
+    async def accept_hook(self, source_id: str, headers: Headers, raw: bytes) -> Accepted:
+        """Verifies and stores a webhook; a delivery that comes again is a repeat. Raises NotFound, InvalidSignature."""
+        source = await self._source(source_id)
+        delivery = verify(source, headers, raw, self.clock.now_ms())
+        principal = Principal(source.organization_id, source.environment_id, source.id)
+        envelope = hook_envelope(raw, f"{source.kind}.{delivery.event}"[:200], delivery.headers, principal)
+        key = f"{source.id}:{delivery.id}"[:MAX_KEY] if delivery.id else None
+        return await self.accept(principal, envelope, raw, Addressing(idempotency_key=key))
+
+    async def outcome(self, principal: Principal, message_id: str, seconds: float) -> StoredMessage | None:
+        return await self.waiting.outcome(principal.organization_id, message_id, seconds)
+
+    def refused(self, error: PulseError) -> None:
+        """Counts a request that was refused."""
+        self.metrics.rejected.labels(error.code).inc()
+        log.debug("request_refused", code=error.code, detail=error.message)
+
+    async def _accept_item(self, principal: Principal, item: bytes) -> dict[str, Any]:
+        try:
+            message, raw, addressing = unwrap(item)
+            if len(raw) > self.max_message_bytes:
+                raise InvalidFields([Fault("", "too_large", f"A message has at most {self.max_message_bytes} bytes.")])
+            accepted = await self.accept(principal, envelope_of(message, raw, principal), raw, addressing)
+        except PulseError as error:
+            self.refused(error)
+            return {"status": "refused", "problem": problem(error)}
+        return accepted_body(accepted)
+
+    def _message(self, principal: Principal, envelope: Envelope, raw: bytes, addressing: Addressing) -> NewMessage:
+        key = addressing.idempotency_key
+        return NewMessage(
+            id=self.ids.new("msg"),
+            organization_id=principal.organization_id,
+            environment_id=principal.environment_id,
+            type=envelope.type,
+            payload=envelope.payload,
+            received_at=self.clock.now_ms(),
+            lane=addressing.partition_key,
+            idempotency_key=key,
+            fingerprint=hashlib.sha256(raw).digest() if key else None,
+        )
+
+    async def _source(self, source_id: str) -> Source:
+        kept = self._kept_sources.get(source_id)
+        if kept is not None and time.monotonic() < kept[0]:
+            return kept[1]
+        source = await self.sources.find(source_id)
+        if source is None:
+            raise NotFound("There is no webhook source at this address.")
+        self._kept_sources[source_id] = (time.monotonic() + SOURCE_KEPT_S, source)
+        return source
+
+
+def accepted_body(accepted: Accepted) -> dict[str, Any]:
+    body: dict[str, Any] = {"id": accepted.id, "status": "accepted"}
+    return {**body, "deduplicated": True} if accepted.deduplicated else body
+
+
+def split_batch(body: bytes) -> list[bytes]:
+    """The items of a JSON array or of NDJSON, each as it came. Raises InvalidFields, InvalidJson."""
+    text = body.strip()
+    if text.startswith(b"["):
+        parse(text, max_depth=10_000, max_keys=len(text))
+        items = [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    else:
+        items = [line for line in text.splitlines() if line.strip()]
+    if not 1 <= len(items) <= MAX_BATCH:
+        words = f"A batch has 1 to {MAX_BATCH} messages; this one has {len(items)}."
+        raise InvalidFields([Fault("", "batch_size", words)])
+    return items
+
+
+def unwrap(item: bytes) -> tuple[Any, bytes, Addressing]:
+    """An item's message, its bytes, and what was wrapped around it: `{idempotencyKey?, partitionKey?, message}`."""
+    value = parse(item)
+    if not isinstance(value, dict) or not isinstance(value.get("message"), dict):
+        return value, item, Addressing()
+    if set(value) - {"message", "idempotencyKey", "partitionKey"}:
+        return value, item, Addressing()
+    raw = msgspec.json.decode(item, type=dict[str, msgspec.Raw])["message"]
+    return value["message"], bytes(raw), addressing(value.get("idempotencyKey"), value.get("partitionKey"))
+
+
+def addressing(idempotency_key: Any, partition_key: Any) -> Addressing:
+    """Checks the two keys. Raises InvalidFields."""
+    for name, key in (("idempotencyKey", idempotency_key), ("partitionKey", partition_key)):
+        if key is None:
+            continue
+        if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY or not key.isprintable():
+            words = f"A key is text of 1 to {MAX_KEY} printable characters."
+            raise InvalidFields([Fault(name, "invalid_key", words)])
+    return Addressing(idempotency_key, partition_key)

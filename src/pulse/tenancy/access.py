@@ -1,0 +1,112 @@
+"""Who is asking, and what they may do. `authorize` is the one place where a right is granted or refused."""
+
+import dataclasses
+import hmac
+import time
+from dataclasses import dataclass
+
+from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound, Unauthenticated
+from pulse.tenancy.keys import read_key
+from pulse.tenancy.records import ApiKey
+from pulse.tenancy.store import TenancyStore
+
+KEPT_S = 10.0
+MAX_KEPT = 10_000
+# What concerns the installation and not one environment of it.
+SYSTEM_ACTIONS = frozenset({"organizations:create", "organizations:read", "environments:create"})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever a request speaks for. `scopes` empty: everything within its organization and environment.
+
+    `system`: the operator of this installation, on the machine itself; speaks for any organization, one at a time.
+    """
+
+    organization_id: str
+    environment_id: str
+    key_id: str
+    scopes: tuple[str, ...] = ()
+    system: bool = False
+
+
+OPERATOR = Principal("", "", "operator", system=True)
+
+
+def authorize(principal: Principal, action: str) -> None:
+    """Raises Forbidden unless the principal may do `action` (`resource:verb`)."""
+    if principal.system:
+        return
+    if action in SYSTEM_ACTIONS:
+        raise Forbidden(f"An API key may not do {action}: use the pulse command on the machine itself.")
+    if principal.scopes and action not in principal.scopes:
+        raise Forbidden(f"This key may not do {action}: it was made with the scopes {', '.join(principal.scopes)}.")
+
+
+class Authenticator:
+    """Recognises API keys, and the token of the commands on this machine (`local_token`).
+
+    A key is looked up again after KEPT_S at the latest, so that a revoked one ends soon.
+    """
+
+    def __init__(self, store: TenancyStore, local_token: str | None = None) -> None:
+        self._store = store
+        self._local_token = local_token
+        self._kept: dict[str, tuple[float, Principal]] = {}
+        self._used: dict[str, int] = {}
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """The principal of an `Authorization: Bearer …` header. Raises Unauthenticated."""
+        scheme, _, given = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        kept = self._kept.get(given)
+        if kept is not None and time.monotonic() < kept[0]:
+            self._used[kept[1].key_id] = time.time_ns() // 1_000_000
+            return kept[1]
+        if self._local_token is not None and hmac.compare_digest(given.encode(), self._local_token.encode()):
+            return OPERATOR
+        return await self._look_up(given)
+
+    async def within(self, principal: Principal, organization: str | None, environment: str | None) -> Principal:
+        """The principal, speaking for the organization and environment that a request names (by id or name).
+
+        A key speaks for its own only. Raises NotFound for others, InvalidFields where the operator names none.
+        """
+        if not principal.system:
+            if organization not in (None, principal.organization_id):
+                raise NotFound(f"There is no organization {organization!r}.")
+            if environment not in (None, principal.environment_id):
+                raise Forbidden("This key belongs to another environment.")
+            return principal
+        if not organization or not environment:
+            words = "Say which organization and environment: organizationId and environmentId."
+            raise InvalidFields([Fault("organizationId", "missing", words)])
+        found = await self._store.organization(organization)
+        place = await self._store.environment(found.id, environment)
+        return dataclasses.replace(principal, organization_id=found.id, environment_id=place.id)
+
+    def forget(self) -> None:
+        """To be called when a key has changed."""
+        self._kept.clear()
+
+    def take_uses(self) -> dict[str, int]:
+        """When keys were last used, since the last call: {key id: ms}."""
+        used, self._used = self._used, {}
+        return used
+
+    async def _look_up(self, given: str) -> Principal:
+        presented = read_key(given.strip())
+        key = await self._store.find_key(presented) if presented is not None else None
+        if key is None:
+            self._kept.pop(given, None)
+            raise Unauthenticated
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        principal = _principal(key)
+        self._kept[given] = (time.monotonic() + KEPT_S, principal)
+        return principal
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(key.organization_id, key.environment_id, key.id, key.scopes)

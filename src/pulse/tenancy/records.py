@@ -1,0 +1,54 @@
+"""The records of tenancy, frozen."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SourceKind = Literal["github", "standard", "hmac", "none"]
+SOURCE_KINDS: tuple[SourceKind, ...] = ("github", "standard", "hmac", "none")
+
+
+@dataclass(frozen=True)
+class Organization:
+    """A tenant."""
+
+    id: str
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A part of an organization with its own workflows and messages, such as *production*."""
+
+    id: str
+    organization_id: str
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key, as it is kept: the secret part only as its SHA-256. `scopes` empty: it may do everything in its place."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    name: str
+    scopes: tuple[str, ...] = ()
+    created_at: int = 0
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Somebody who sends webhooks. `id` stands in the address and cannot be guessed; `secrets` are live ones, newest first."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    name: str
+    kind: SourceKind
+    created_at: int
+    secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -1,0 +1,116 @@
+"""Webhook sources and their secrets, which are sealed in the vault. Two secrets live at once while one is rotated."""
+
+import base64
+import os
+
+import msgspec
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pulse.core.clock import Clock
+from pulse.core.errors import Fault, InvalidFields, NotFound
+from pulse.core.ids import ALPHABET
+from pulse.storage.database import Database
+from pulse.tenancy.records import SOURCE_KINDS, Environment, Source
+from pulse.tenancy.tables import TenancyTables
+from pulse.tenancy.vault import Vault
+
+LIVE_SECRETS = 2
+
+
+class SourceStore:
+    """Sources in the database; secrets leave the vault only for whoever verifies signatures."""
+
+    def __init__(self, database: Database, tables: TenancyTables, vault: Vault, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._vault = vault
+        self._clock = clock
+
+    async def create(self, environment: Environment, name: str, kind: str, secret: str | None = None) -> Source:
+        """A new source, with a secret of its own where none is given. Raises InvalidFields for an unknown kind."""
+        if kind not in SOURCE_KINDS:
+            raise InvalidFields([Fault("kind", "unknown_kind", f"{kind!r} is none of: {', '.join(SOURCE_KINDS)}.")])
+        secrets = () if kind == "none" else (secret or _new_secret(kind),)
+        source = Source(
+            id=_unguessable_id(),
+            organization_id=environment.organization_id,
+            environment_id=environment.id,
+            name=name,
+            kind=kind,
+            created_at=self._clock.now_ms(),
+            secrets=secrets,
+        )
+        async with self._database.write() as connection:
+            wrapped = await self._data_key(connection, source.organization_id)
+            await connection.execute(insert(self._tables.sources), [self._row(source, wrapped)])
+        return source
+
+    async def list(self, organization_id: str) -> list[Source]:
+        """The organization's sources, without their secrets."""
+        c = self._tables.sources.c
+        query = select(self._tables.sources).where(c.organization_id == organization_id).order_by(c.created_at, c.id)
+        async with self._database.read() as connection:
+            return [_record(row, ()) for row in (await connection.execute(query)).mappings()]
+
+    async def rotate(self, organization_id: str, source_id: str, secret: str | None = None) -> Source:
+        """Puts a new secret before the present one, which stays valid until the next rotation. Raises NotFound."""
+        c = self._tables.sources.c
+        mine = (c.organization_id == organization_id) & (c.id == source_id)
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(self._tables.sources).where(mine))).mappings().first()
+            if row is None:
+                raise NotFound(f"There is no source {source_id!r}.")
+            wrapped = await self._data_key(connection, organization_id)
+            secrets = (secret or _new_secret(row["kind"]), *self._secrets(row, wrapped))[:LIVE_SECRETS]
+            source = _record(row, secrets)
+            sealed = self._row(source, wrapped)["secrets"]
+            await connection.execute(update(self._tables.sources).where(mine).values(secrets=sealed))
+        return source
+
+    async def find(self, source_id: str) -> Source | None:
+        """The source with its secrets, for the receiver: the id itself is what a sender knows."""
+        async with self._database.read() as connection:
+            query = select(self._tables.sources).where(self._tables.sources.c.id == source_id)
+            row = (await connection.execute(query)).mappings().first()
+            if row is None:
+                return None
+            keys = self._tables.data_keys
+            query = select(keys.c.wrapped).where(keys.c.organization_id == row["organization_id"])
+            wrapped: bytes = (await connection.execute(query)).scalar_one()
+        return _record(row, self._secrets(row, wrapped))
+
+    async def _data_key(self, connection: AsyncConnection, organization_id: str) -> bytes:
+        keys = self._tables.data_keys
+        wrapped: bytes | None = await connection.scalar(
+            select(keys.c.wrapped).where(keys.c.organization_id == organization_id)
+        )
+        if wrapped is None:
+            wrapped = self._vault.new_data_key(organization_id)
+            row = {"organization_id": organization_id, "wrapped": wrapped, "created_at": self._clock.now_ms()}
+            await connection.execute(insert(keys), [row])
+        return wrapped
+
+    def _secrets(self, row: RowMapping, wrapped: bytes) -> tuple[str, ...]:
+        sealed = self._vault.open(wrapped, row["organization_id"], f"source:{row['id']}", row["secrets"])
+        return tuple(msgspec.json.decode(sealed, type=list[str]))
+
+    def _row(self, source: Source, wrapped: bytes) -> dict[str, object]:
+        plain = msgspec.json.encode(source.secrets)
+        sealed = self._vault.seal(wrapped, source.organization_id, f"source:{source.id}", plain)
+        return {**vars(source), "secrets": sealed}
+
+
+def _record(row: RowMapping, secrets: tuple[str, ...]) -> Source:
+    return Source(**{**row, "secrets": secrets})
+
+
+def _unguessable_id() -> str:
+    number = int.from_bytes(os.urandom(20))
+    return "src_" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(155, -1, -5))
+
+
+def _new_secret(kind: str) -> str:
+    raw = os.urandom(32)
+    # Standard Webhooks 1.0 wants its secrets in this form.
+    return "whsec_" + base64.b64encode(raw).decode() if kind == "standard" else raw.hex()

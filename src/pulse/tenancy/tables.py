@@ -1,0 +1,90 @@
+"""The tables of tenancy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaData, String, Table
+
+from pulse.storage.migrations import Branch
+
+BRANCH = Branch("tenancy", Path(__file__).parent / "migrations")
+
+
+@dataclass(frozen=True)
+class TenancyTables:
+    metadata: MetaData
+    organizations: Table
+    environments: Table
+    api_keys: Table
+    sources: Table
+    data_keys: Table
+
+
+def tenancy_tables(prefix: str) -> TenancyTables:
+    metadata = MetaData()
+    organizations = Table(
+        f"{prefix}organizations",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("name", String, nullable=False, unique=True),
+        Column("created_at", BigInteger, nullable=False),
+    )
+    organization_id = f"{prefix}organizations.id"
+    environments = Table(
+        f"{prefix}environments",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("organization_id", ForeignKey(organization_id), nullable=False),
+        Column("name", String, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+    Index(f"{prefix}environments_name", environments.c.organization_id, environments.c.name, unique=True)
+    return TenancyTables(
+        metadata,
+        organizations,
+        environments,
+        _api_keys(metadata, prefix, organization_id),
+        _sources(metadata, prefix, organization_id),
+        _data_keys(metadata, prefix, organization_id),
+    )
+
+
+def _api_keys(metadata: MetaData, prefix: str, organization_id: str) -> Table:
+    return Table(
+        f"{prefix}api_keys",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("organization_id", ForeignKey(organization_id), nullable=False, index=True),
+        Column("environment_id", ForeignKey(f"{prefix}environments.id"), nullable=False),
+        Column("name", String, nullable=False),
+        Column("digest", LargeBinary, nullable=False),
+        Column("scopes", String, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("expires_at", BigInteger),
+        Column("revoked_at", BigInteger),
+        Column("last_used_at", BigInteger),
+    )
+
+
+def _sources(metadata: MetaData, prefix: str, organization_id: str) -> Table:
+    return Table(
+        f"{prefix}sources",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("organization_id", ForeignKey(organization_id), nullable=False, index=True),
+        Column("environment_id", ForeignKey(f"{prefix}environments.id"), nullable=False),
+        Column("name", String, nullable=False),
+        Column("kind", String, nullable=False),
+        Column("secrets", LargeBinary, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+
+
+def _data_keys(metadata: MetaData, prefix: str, organization_id: str) -> Table:
+    return Table(
+        f"{prefix}data_keys",
+        metadata,
+        Column("organization_id", ForeignKey(organization_id), primary_key=True),
+        Column("wrapped", LargeBinary, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )

@@ -1,0 +1,214 @@
+"""Entities and workflows in the database. Every method takes the organization first and sees nothing of another."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import RowMapping, Select, Table, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pulse.core.clock import Clock
+from pulse.core.errors import Conflict, InvalidFields, NotFound, StaleRevision
+from pulse.core.ids import Ids
+from pulse.storage.database import Database
+from pulse.workflows.plan import check_workflow, entity_ids
+from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.tables import WorkflowTables
+
+Record = TypeVar("Record", Entity, Workflow)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is wanted: `page` counts from 1."""
+
+    page: int = 1
+    limit: int = 10
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+
+class WorkflowStore:
+    """Reads and writes entities and workflows; refuses what could not be evaluated."""
+
+    def __init__(self, database: Database, tables: WorkflowTables, ids: Ids, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._ids = ids
+        self._clock = clock
+
+    # ---- entities --------------------------------------------------------------------------------------------
+
+    async def create_entity(self, draft: Entity) -> Entity:
+        """Stores a new entity; its id, revision and times are given here."""
+        entity = self._stamped(draft, "ent")
+        async with self._database.write() as connection:
+            await connection.execute(insert(self._tables.entities), [_row(entity)])
+        return entity
+
+    async def update_entity(self, entity: Entity, expected: int | None = None) -> Entity:
+        """Stores a changed entity; workflows that use it get a new version. Raises NotFound, StaleRevision."""
+        async with self._database.write() as connection:
+            found = await self._one(connection, self._tables.entities, entity.organization_id, entity.id)
+            changed = self._changed(entity, found, expected)
+            await self._replace(connection, self._tables.entities, _row(changed))
+            for workflow in await self._users(connection, entity):
+                raised = dataclasses.replace(workflow, version=workflow.version + 1)
+                await self._replace(connection, self._tables.workflows, _row(raised))
+        return changed
+
+    async def delete_entity(self, organization_id: str, entity_id: str) -> None:
+        """Raises NotFound; Conflict while workflows use it."""
+        async with self._database.write() as connection:
+            row = await self._one(connection, self._tables.entities, organization_id, entity_id)
+            users = await self._users(connection, _entity(row))
+            if users:
+                names = ", ".join(repr(workflow.name) for workflow in users[:3])
+                raise Conflict(f"This entity is used by {names}. Take it out there first.")
+            await connection.execute(delete(self._tables.entities).where(self._tables.entities.c.id == entity_id))
+
+    async def entity(self, organization_id: str, entity_id: str) -> Entity:
+        async with self._database.read() as connection:
+            return _entity(await self._one(connection, self._tables.entities, organization_id, entity_id))
+
+    async def entities(
+        self, organization_id: str, environment_id: str | None = None, page: Page | None = None
+    ) -> tuple[list[Entity], int]:
+        """A page of entities in the order of creation (all of them without `page`), and how many there are in all."""
+        rows, total = await self._list(self._tables.entities, organization_id, environment_id, page)
+        return [_entity(row) for row in rows], total
+
+    async def usage_count(self, organization_id: str, entity_id: str) -> int:
+        """How many workflows use the entity."""
+        async with self._database.read() as connection:
+            row = await self._one(connection, self._tables.entities, organization_id, entity_id)
+            return len(await self._users(connection, _entity(row)))
+
+    # ---- workflows -------------------------------------------------------------------------------------------
+
+    async def create_workflow(self, draft: Workflow) -> Workflow:
+        """Stores a new workflow. Raises InvalidFields with the path of every fault."""
+        workflow = dataclasses.replace(self._stamped(draft, "wf"), version=1)
+        async with self._database.write() as connection:
+            await self._check(connection, workflow)
+            await connection.execute(insert(self._tables.workflows), [_row(workflow)])
+        return workflow
+
+    async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
+        """Stores a changed workflow. Raises NotFound, InvalidFields, StaleRevision."""
+        async with self._database.write() as connection:
+            found = await self._one(connection, self._tables.workflows, workflow.organization_id, workflow.id)
+            await self._check(connection, workflow)
+            changed = self._changed(workflow, found, expected)
+            new_behaviour = _workflow(found).data != workflow.data
+            changed = dataclasses.replace(changed, version=found["version"] + new_behaviour)
+            await self._replace(connection, self._tables.workflows, _row(changed))
+        return changed
+
+    async def delete_workflow(self, organization_id: str, workflow_id: str) -> None:
+        async with self._database.write() as connection:
+            await self._one(connection, self._tables.workflows, organization_id, workflow_id)
+            await connection.execute(delete(self._tables.workflows).where(self._tables.workflows.c.id == workflow_id))
+
+    async def workflow(self, organization_id: str, workflow_id: str) -> Workflow:
+        async with self._database.read() as connection:
+            return _workflow(await self._one(connection, self._tables.workflows, organization_id, workflow_id))
+
+    async def workflows(
+        self,
+        organization_id: str,
+        environment_id: str | None = None,
+        page: Page | None = None,
+        is_active: bool | None = None,
+    ) -> tuple[list[Workflow], int]:
+        """A page of workflows in the order they are tried (all of them without `page`), and how many there are."""
+        rows, total = await self._list(self._tables.workflows, organization_id, environment_id, page, is_active)
+        return [_workflow(row) for row in rows], total
+
+    # ---- within a transaction --------------------------------------------------------------------------------
+
+    async def _check(self, connection: AsyncConnection, workflow: Workflow) -> None:
+        c = self._tables.entities.c
+        here = (c.organization_id == workflow.organization_id) & (c.environment_id == workflow.environment_id)
+        wanted = sorted(entity_ids(workflow.data))
+        rows = await connection.execute(select(self._tables.entities).where(here, c.id.in_(wanted)))
+        faults = check_workflow(workflow.data, {row["id"]: _entity(row) for row in rows.mappings()})
+        if faults:
+            raise InvalidFields(faults)
+
+    async def _users(self, connection: AsyncConnection, entity: Entity) -> list[Workflow]:
+        c = self._tables.workflows.c
+        here = (c.organization_id == entity.organization_id) & (c.environment_id == entity.environment_id)
+        rows = await connection.execute(select(self._tables.workflows).where(here, c.data.contains(entity.id)))
+        workflows = [_workflow(row) for row in rows.mappings()]
+        return [workflow for workflow in workflows if entity.id in entity_ids(workflow.data)]
+
+    async def _one(self, connection: AsyncConnection, table: Table, organization_id: str, record_id: str) -> RowMapping:
+        mine = (table.c.organization_id == organization_id) & (table.c.id == record_id)
+        row = (await connection.execute(select(table).where(mine))).mappings().first()
+        if row is None:
+            raise NotFound(f"There is nothing under {record_id!r}.")
+        return row
+
+    async def _list(
+        self,
+        table: Table,
+        organization_id: str,
+        environment_id: str | None,
+        page: Page | None,
+        is_active: bool | None = None,
+    ) -> tuple[list[RowMapping], int]:
+        query = select(table).where(table.c.organization_id == organization_id)
+        if environment_id is not None:
+            query = query.where(table.c.environment_id == environment_id)
+        if is_active is not None:
+            query = query.where(table.c.is_active == is_active)
+        async with self._database.read() as connection:
+            total = await connection.scalar(select(func.count()).select_from(query.subquery()))
+            rows = await connection.execute(_paged(_ordered(query, table), page))
+            return list(rows.mappings()), total or 0
+
+    async def _replace(self, connection: AsyncConnection, table: Table, row: dict[str, Any]) -> None:
+        await connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+
+    def _stamped(self, record: Record, kind: str) -> Record:
+        now = self._clock.now_ms()
+        return dataclasses.replace(record, id=self._ids.new(kind), revision=1, created_at=now, updated_at=now)
+
+    def _changed(self, record: Record, found: RowMapping, expected: int | None) -> Record:
+        if expected is not None and expected != found["revision"]:
+            raise StaleRevision(revision=found["revision"])
+        return dataclasses.replace(
+            record,
+            revision=found["revision"] + 1,
+            created_at=found["created_at"],
+            updated_at=self._clock.now_ms(),
+        )
+
+
+def _ordered(query: Select[Any], table: Table) -> Select[Any]:
+    first = [table.c.priority] if "priority" in table.c else []
+    return query.order_by(*first, table.c.created_at, table.c.id)
+
+
+def _paged(query: Select[Any], page: Page | None) -> Select[Any]:
+    return query if page is None else query.offset(page.offset).limit(page.limit)
+
+
+def _row(record: Entity | Workflow) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    for name in ("fields", "data"):
+        if name in row:
+            row[name] = json.dumps(row[name], ensure_ascii=False)
+    return row
+
+
+def _entity(row: RowMapping) -> Entity:
+    return Entity(**{**row, "fields": json.loads(row["fields"])})
+
+
+def _workflow(row: RowMapping) -> Workflow:
+    return Workflow(**{**row, "data": json.loads(row["data"])})

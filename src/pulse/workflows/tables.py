@@ -1,0 +1,54 @@
+"""The tables of workflows. What people drew is kept as they sent it, as JSON text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+
+from pulse.storage.migrations import Branch
+
+BRANCH = Branch("workflows", Path(__file__).parent / "migrations")
+
+
+@dataclass(frozen=True)
+class WorkflowTables:
+    metadata: MetaData
+    entities: Table
+    workflows: Table
+
+
+def workflow_tables(prefix: str) -> WorkflowTables:
+    metadata = MetaData()
+    entities = Table(
+        f"{prefix}workflow_entities",
+        metadata,
+        *_common(),
+        Column("entity_type", String, nullable=False),
+        Column("fields", Text, nullable=False),
+    )
+    Index(f"{prefix}workflow_entities_list", entities.c.organization_id, entities.c.environment_id, entities.c.id)
+    workflows = Table(
+        f"{prefix}workflows",
+        metadata,
+        *_common(),
+        Column("data", Text, nullable=False),
+        Column("is_active", Boolean, nullable=False),
+        Column("priority", Integer, nullable=False),
+        Column("version", Integer, nullable=False),
+    )
+    Index(f"{prefix}workflows_list", workflows.c.organization_id, workflows.c.environment_id, workflows.c.id)
+    return WorkflowTables(metadata, entities, workflows)
+
+
+def _common() -> list[Column[object]]:
+    columns: list[Column[object]] = [
+        Column("id", String, primary_key=True),
+        Column("organization_id", String, nullable=False),
+        Column("environment_id", String, nullable=False),
+        Column("name", String, nullable=False),
+        Column("description", Text),
+        Column("revision", Integer, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+    ]
+    return columns
