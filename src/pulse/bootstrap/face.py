@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
 
 from pulse.bootstrap.wiring import Parts
 from pulse.console.app import console_app
@@ -12,14 +13,15 @@ from pulse.receiver.admission import Admission
 from pulse.receiver.app import HANDLERS, Check, routes
 from pulse.receiver.metrics import ReceiverMetrics
 from pulse.receiver.receiver import Receiver
+from pulse.receiver.shortcut import Shortcut
 
 
-def face(parts: Parts, url: str, registry: CollectorRegistry, checks: Mapping[str, Check]) -> Starlette:
+def face(parts: Parts, url: str, registry: CollectorRegistry, checks: Mapping[str, Check]) -> ASGIApp:
     """The ASGI application on these parts; `url` is where people reach it."""
     paths: list[BaseRoute] = [*routes(checks, registry), Mount("/api", app=_console(parts, url))]
     app = Starlette(routes=paths, exception_handlers=HANDLERS)
     app.state.receiver = _receiver(parts, registry)
-    return app
+    return Shortcut(app)
 
 
 def _receiver(parts: Parts, registry: CollectorRegistry) -> Receiver:

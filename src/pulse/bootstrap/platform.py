@@ -6,12 +6,12 @@ import secrets
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from pulse.bootstrap.face import face
 from pulse.bootstrap.maintenance import Repeated
 from pulse.bootstrap.settings import Settings
-from pulse.bootstrap.wiring import BRANCHES, Hints, Parts, build, build_consumer, build_sandbox
+from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_sandbox
 from pulse.consumer.leases import Heartbeat, Sweeper
 from pulse.core.duty import Duty
 from pulse.core.errors import PulseError
@@ -31,9 +31,8 @@ class OpenData:
         self.url = url
         self.local_token = f"local_{secrets.token_hex(24)}"
         self.registry = CollectorRegistry()
-        self.hints = Hints()
         self._lock = FolderLock(settings.data) if settings.is_embedded else None
-        self.parts: Parts = build(settings, self.hints, self.local_token)
+        self.parts: Parts = build(settings, self.local_token)
 
     async def prepare(self) -> list[str]:
         """Brings the schema up to date; the revisions that were applied.
@@ -45,7 +44,7 @@ class OpenData:
             await self.parts.queue.take_over()
         return applied
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         return face(self.parts, self.url, self.registry, {"database": self.database_trouble})
 
     async def close(self) -> None:
@@ -72,7 +71,7 @@ class Platform:
         self._data = data
         self._sandbox = build_sandbox(data.settings)
         self.consumer = build_consumer(parts, self._sandbox)
-        data.hints.consumer = self.consumer
+        parts.intake.worker = self.consumer
         self.duties: list[Duty] = [
             self._sandbox,
             self.consumer,
@@ -83,7 +82,7 @@ class Platform:
             Repeated("key-uses", KEY_USES_EVERY_S, self._note_key_uses),
         ]
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         checks = {"database": self._data.database_trouble, "sandbox": self._sandbox_trouble}
         return face(self._data.parts, self._data.url, self._data.registry, checks)
 

@@ -70,18 +70,7 @@ class Parts:
     retention: Retention
 
 
-class Hints:
-    """Passes the hint that there is new work on to whoever has come to hear it."""
-
-    def __init__(self) -> None:
-        self.consumer: Consumer | None = None
-
-    def new_work(self) -> None:
-        if self.consumer is not None:
-            self.consumer.hint()
-
-
-def build(settings: Settings, hints: Hints, local_token: str | None = None) -> Parts:
+def build(settings: Settings, local_token: str | None = None) -> Parts:
     """The parts on the configured database and objects; nothing is opened or changed yet."""
     clock, database = SystemClock(), Database(settings.resolved_database_url, prefix=PREFIX)
     ids, committer = Ids(clock), Committer(database)
@@ -91,7 +80,7 @@ def build(settings: Settings, hints: Hints, local_token: str | None = None) -> P
     workflow_store = WorkflowStore(database, drawn, ids, clock)
     objects = ObstoreObjects(settings.resolved_objects_url)
     archive = Archive(database, messages, objects, ids, clock, settings.results_layout)
-    intake = Intake(database, messages, committer, claims, hints.new_work)
+    intake = Intake(database, messages, committer, claims)
     reader = MessageReader(database, messages, archive.fetch)
     waiting = Waiting(reader.message)
     return Parts(

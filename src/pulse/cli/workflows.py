@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from pulse.cli.apply import Change, changes_of
 from pulse.cli.output import console, print_json, print_table, run
 from pulse.cli.session import Data, Environment, Json, Organization, Session, session
-from pulse.cli.apply import Change, changes_of
 from pulse.core.errors import InvalidFields, InvalidInput
 from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.transfer import check_document, file_name, to_document

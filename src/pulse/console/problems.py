@@ -7,8 +7,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pulse.core.errors import Conflict, Denied, Fault, InvalidFields, InvalidInput, NotFound, PulseError
-from pulse.core.errors import StaleRevision, Unauthenticated, Unavailable
+from pulse.core.errors import (
+    Conflict,
+    Denied,
+    Fault,
+    InvalidFields,
+    InvalidInput,
+    NotFound,
+    PulseError,
+    StaleRevision,
+    Unauthenticated,
+    Unavailable,
+)
 
 STATUS: tuple[tuple[type[PulseError], int, str], ...] = (
     (Unauthenticated, 401, "Not signed in"),

@@ -47,6 +47,8 @@ class Consumer:
         self._running: dict[str, tuple[Work, asyncio.Task[None]]] = {}
         self._news = asyncio.Event()
         self._suspects = False
+        # Whether messages may be waiting in the queue; until a claim finds none, nobody passes them.
+        self._backlog = True
         self._stopping = False
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -68,8 +70,19 @@ class Consumer:
                 await self._queue.release(left)
 
     def hint(self) -> None:
-        """There may be new work."""
+        """There may be new work in the queue."""
+        self._backlog = True
         self._news.set()
+
+    def room(self) -> int:
+        """How many messages may be given to this consumer past the queue: none while any wait in it."""
+        if self._backlog or self._suspects or self._stopping or self._loop_task is None:
+            return 0
+        return self._concurrency - len(self._running)
+
+    def take(self, work: Work) -> None:
+        """Begins a message that was claimed for this consumer when it was stored."""
+        self._begin(work)
 
     def suspects_may_wait(self) -> None:
         """The sweeper has made rows ready whose holder died: one of them may be a suspect."""
@@ -113,7 +126,11 @@ class Consumer:
         if self._suspects:
             await self._run_suspects()
         room = self._concurrency - len(self._running)
-        works = await self._queue.claim(min(room, self._batch)) if room > 0 else []
+        if room <= 0:
+            return 0
+        self._backlog = False
+        works = await self._queue.claim(min(room, self._batch))
+        self._backlog = self._backlog or bool(works)
         for work in works:
             self._begin(work)
         return len(works)
@@ -140,7 +157,8 @@ class Consumer:
 
     def _ended(self, work: Work) -> None:
         self._running.pop(work.id, None)
-        self._news.set()
+        if self._backlog:
+            self._news.set()
 
     async def _process(self, work: Work) -> None:
         try:

@@ -80,16 +80,16 @@ class _Compiler:
         if not isinstance(field, str) or not field.strip():
             self._fault(f"{path}.field", "missing", 'A rule needs a field: a path such as "payload.amount".')
             field = ""
-        if comparison not in COMPARISONS:
+        if not isinstance(comparison, str) or comparison not in COMPARISONS:
             known = ", ".join(sorted(COMPARISONS))
             self._fault(f"{path}.comparison", "unknown_comparison", f"{comparison!r} is none of: {known}.")
-        value = rule.get("value")
-        self._check_value(comparison, rule, f"{path}.value")
-        return {"field": field, "path": dotted(field), "comparison": comparison, "value": value}
+        else:
+            self._check_value(comparison, rule, f"{path}.value")
+        return {"field": field, "path": dotted(field), "comparison": comparison, "value": rule.get("value")}
 
-    def _check_value(self, comparison: Any, rule: dict[str, Any], path: str) -> None:
+    def _check_value(self, comparison: str, rule: dict[str, Any], path: str) -> None:
         value = rule.get("value")
-        if comparison in COMPARISONS - WITHOUT_VALUE and "value" not in rule:
+        if comparison not in WITHOUT_VALUE and "value" not in rule:
             self._fault(path, "missing", f"{comparison} needs a value to compare with.")
         elif comparison in ("in", "not_in") and not isinstance(value, list):
             self._fault(path, "not_a_list", f"{comparison} needs a list of values.")

@@ -9,7 +9,8 @@ from typing import Any
 
 from pulse.core.conditions import dotted
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+# No blanks of its own: with `\s*` at both ends the time for an unclosed "{{" grows with the cube of the blanks after it.
+_PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}")
 
 
 def cut(text: str) -> list[str | dict[str, Any]]:
@@ -17,9 +18,12 @@ def cut(text: str) -> list[str | dict[str, Any]]:
     parts: list[str | dict[str, Any]] = []
     end = 0
     for found in _PLACEHOLDER.finditer(text):
+        name = found[1].strip()
+        if not name:
+            continue
         if found.start() > end:
             parts.append(text[end : found.start()])
-        parts.append({"name": found[1], "path": dotted(found[1])})
+        parts.append({"name": name, "path": dotted(name)})
         end = found.end()
     if end < len(text):
         parts.append(text[end:])

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from pulse.core.clock import Clock
-from pulse.messages.result import empty_body
 from pulse.messages.records import Outcome, Work
+from pulse.messages.result import empty_body
 from pulse.sandbox.port import Answer, Effects, Job, Plan, Sandbox, Tenant, Verdict
 from pulse.workflows.catalog import Catalog, Plans
 

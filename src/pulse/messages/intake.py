@@ -3,53 +3,91 @@
 (Usage is reserved and messages are held here too, once there is billing: in `_store`, in the same transaction.)
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import Insert, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pulse.messages.records import Accepted, NewMessage
+from pulse.messages.records import Accepted, NewMessage, Work
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import BLOCKED, READY, Claims, chunks
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
 
-Hint = Callable[[], None]
+
+class Worker(Protocol):
+    """Who evaluates messages in this process. Without one, everything waits in the queue."""
+
+    def room(self) -> int:
+        """How many messages it would take at once, past the queue: none while others wait in it."""
+        ...
+
+    def take(self, work: Work) -> None:
+        """Begins a message that was claimed for it."""
+        ...
+
+    def hint(self) -> None:
+        """There may be new work in the queue; said too often rather than too seldom."""
+        ...
+
+
+class Nobody:
+    """The worker of a process that evaluates nothing."""
+
+    def room(self) -> int:
+        return 0
+
+    def take(self, work: Work) -> None:
+        raise AssertionError("nobody has room")
+
+    def hint(self) -> None:
+        return None
 
 
 class Intake:
-    """Stores messages. `hint` is called when there is new work; it may be called too often."""
+    """Stores messages. Where this process's worker has room and nobody waits, it gets them at once, claimed."""
 
-    def __init__(
-        self, database: Database, tables: MessageTables, committer: Committer, claims: Claims, hint: Hint
-    ) -> None:
+    worker: Worker = Nobody()
+
+    def __init__(self, database: Database, tables: MessageTables, committer: Committer, claims: Claims) -> None:
         self._database = database
         self._tables = tables
         self._committer = committer
         self._claims = claims
-        self._hint = hint
 
     async def accept(self, message: NewMessage) -> Accepted:
         """Stores a message, or finds that it is a repeat. Returns after the commit; raises Unavailable if it cannot."""
-        accepted = await self._committer.write(self._store, message)
-        self._hint()
-        return accepted
+        return await self._committer.write(self._store, message, self._pass_on)
+
+    def _pass_on(self, accepted: Accepted) -> None:
+        if accepted.work is not None:
+            self.worker.take(accepted.work)
+        else:
+            self.worker.hint()
 
     async def _store(self, connection: AsyncConnection, messages: Sequence[NewMessage]) -> list[Accepted]:
         repeats = await self._repeats(connection, [message for message in messages if message.idempotency_key])
         fresh = [message for message in messages if message.id not in repeats]
-        if fresh:
-            await self._insert(connection, fresh)
-        return [repeats.get(message.id) or Accepted(message.id) for message in messages]
+        claimed = await self._insert(connection, fresh) if fresh else {}
+        return [repeats.get(m.id) or Accepted(m.id, work=claimed.get(m.id)) for m in messages]
 
-    async def _insert(self, connection: AsyncConnection, messages: list[NewMessage]) -> None:
+    async def _insert(self, connection: AsyncConnection, messages: list[NewMessage]) -> dict[str, Work]:
+        """Stores new messages; those that were claimed in passing, by id."""
         states = await self._states(connection, messages)
-        rows = [_row(message, state) for message, state in zip(messages, states, strict=True)]
-        await connection.execute(insert(self._tables.messages), rows)
+        room = self.worker.room()
+        claimed = [message for message, state in zip(messages, states, strict=True) if state == READY][:room]
+        direct = {message.id for message in claimed}
+        rows = [_row(m, state) for m, state in zip(messages, states, strict=True) if m.id not in direct]
+        if rows:
+            await connection.execute(insert(self._tables.messages), rows)
+        if claimed:
+            held = insert(self._tables.messages).values(self._claims.held_from_birth())
+            await connection.execute(held, [_row(message, None) for message in claimed])
         payloads = [{"id": message.id, "payload": message.payload} for message in messages]
         await connection.execute(insert(self._tables.payloads), payloads)
+        return {message.id: _work(message) for message in claimed}
 
     async def _states(self, connection: AsyncConnection, messages: list[NewMessage]) -> list[str]:
         """Ready, or blocked for those that are not the first of their lane."""
@@ -118,16 +156,29 @@ def _key_row(message: NewMessage) -> dict[str, Any]:
     }
 
 
-def _row(message: NewMessage, state: str) -> dict[str, Any]:
-    return {
+def _work(message: NewMessage) -> Work:
+    return Work(
+        id=message.id,
+        organization_id=message.organization_id,
+        environment_id=message.environment_id,
+        epoch=1,
+        lone_deaths=0,
+        received_at=message.received_at,
+        lane=message.lane,
+        payload=message.payload,
+    )
+
+
+def _row(message: NewMessage, state: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
         "id": message.id,
         "organization_id": message.organization_id,
         "environment_id": message.environment_id,
         "type": message.type,
-        "state": state,
         "lane": message.lane,
         "due_at": message.received_at,
         "received_at": message.received_at,
         "size": len(message.payload),
         "origin_id": message.origin_id,
     }
+    return row if state is None else {**row, "state": state}

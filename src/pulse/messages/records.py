@@ -33,11 +33,15 @@ class NewMessage:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What intake did with a message: `id` is the first one's, where it was a repeat."""
+    """What intake did with a message: `id` is the first one's, where it was a repeat.
+
+    `work` is there where the message was claimed for this process's own consumer in the same transaction.
+    """
 
     id: str
     deduplicated: bool = False
     conflict: bool = False
+    work: "Work | None" = None
 
 
 @dataclass(frozen=True)

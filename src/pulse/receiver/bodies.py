@@ -8,10 +8,14 @@ import msgspec
 from starlette.requests import Request
 
 from pulse.core.errors import Forbidden, InvalidMessage, TooLarge
-from pulse.core.json import MAX_DEPTH, one_line, parse
+from pulse.core.json import MAX_DEPTH, MAX_KEYS, one_line, parse
 from pulse.receiver.problems import InvalidEncoding, UnsupportedMediaType
 from pulse.tenancy.access import Principal
 
+# Shorter than the names alone of a message that has too many of them.
+QUICK_BYTES = 5 * MAX_KEYS
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -70,7 +74,23 @@ class Envelope:
 
 def envelope(raw: bytes, principal: Principal) -> Envelope:
     """Checks a message and fills in what its key says. Raises InvalidJson, InvalidMessage, Forbidden."""
-    return envelope_of(parse(raw), raw, principal)
+    return envelope_of(parse_quickly(raw), raw, principal)
+
+
+def parse_quickly(raw: bytes) -> Any:
+    """Like `parse`, at a quarter of the cost where the text is what a machine writes.
+
+    A text that comes out the same when it is read and written again has no name twice, no number that a double cannot
+    hold and no half of a surrogate pair: what is left to check is its size. Any other text takes the long way.
+    """
+    if len(raw) < QUICK_BYTES and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and b"\\u" not in raw:
+        try:
+            value = _decode(raw)
+        except msgspec.DecodeError:
+            return parse(raw)
+        if _encode(value) == raw:
+            return value
+    return parse(raw)
 
 
 def envelope_of(message: Any, raw: bytes, principal: Principal) -> Envelope:

@@ -122,6 +122,11 @@ class Claims:
             c = self._table.c
             return await self._take(connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER)
 
+    def held_from_birth(self) -> dict[str, object]:
+        """Values for rows that are inserted as running: claimed by this owner, in the transaction that makes them."""
+        lease_until = self._database.now() + self._lease_ms
+        return {"state": RUNNING, "owner": self._owner, "epoch": 1, "lease_until": lease_until}
+
     async def claim_suspect(self) -> Claimed | None:
         """The oldest suspect, to be run while this worker runs nothing else; None when there is none."""
         async with self._database.write() as connection:

@@ -31,6 +31,7 @@ MAX_WAITING = 20_000
 class _Entry:
     verb: Verb[Any, Any]
     item: Any
+    committed: Callable[[Any], None] | None = None
     answered: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -50,11 +51,16 @@ class Committer:
         self._waiting: list[_Entry] = []
         self._pump: asyncio.Task[None] | None = None
 
-    async def write(self, verb: Verb[Item, Answer], item: Item) -> Answer:
-        """The verb's answer for `item`, after the commit. Raises Unavailable when too much waits already."""
+    async def write(
+        self, verb: Verb[Item, Answer], item: Item, committed: Callable[[Answer], None] | None = None
+    ) -> Answer:
+        """The verb's answer for `item`, after the commit. Raises Unavailable when too much waits already.
+
+        `committed` is called with the answer once it is durable, even where the caller has gone meanwhile.
+        """
         if len(self._waiting) >= self._max_waiting:
             raise Unavailable("Too many writes are waiting for the database. Try again shortly.")
-        entry = _Entry(verb, item)
+        entry = _Entry(verb, item, committed)
         self._waiting.append(entry)
         if self._pump is None:
             self._pump = asyncio.create_task(self._run(), name="committer")
@@ -92,6 +98,8 @@ class Committer:
             await self._bisect(batch, error)
         else:
             for entry, answer in zip(batch, answers, strict=True):
+                if entry.committed is not None:
+                    entry.committed(answer)
                 if not entry.answered.done():
                     entry.answered.set_result(answer)
 

@@ -20,8 +20,9 @@ from sqlalchemy import (
     Table,
     delete,
     insert,
+    select,
+    update,
 )
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.storage.database import Database

@@ -19,7 +19,7 @@ from pulse.core.conditions import compile_condition
 from pulse.core.errors import Fault, InvalidFields
 from pulse.core.templates import argument
 from pulse.sandbox.port import Plan
-from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.records import MODES, Entity, Workflow
 from pulse.workflows.tree import KINDS, Place, Tree, read_tree
 
 LATER = {"Multi": "events of mode Multi", "Iterable": "events of mode Iterable"}
@@ -123,10 +123,10 @@ class _Compiler:
 
     def _event(self, node: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> dict[str, Any]:
         mode = node.get("tfCondition") or fields.get("tfCondition") or "Single Path"
-        if mode in LATER:
-            self._fault(f"{path}.tfCondition", "not_supported", f"This version does not evaluate {LATER[mode]} yet.")
-        elif mode not in ("Single Path", "True/False"):
+        if mode not in MODES:
             self._fault(f"{path}.tfCondition", "unknown_mode", f"{mode!r} is no way for an event to branch.")
+        elif mode in LATER:
+            self._fault(f"{path}.tfCondition", "not_supported", f"This version does not evaluate {LATER[mode]} yet.")
         condition, faults = compile_condition(fields.get("condition"), f"{path}.condition")
         self.faults.extend(faults)
         event = {"mode": mode, "logicField": node.get("logicField") or fields.get("logicField")}

@@ -99,9 +99,10 @@ class _Reader:
         self._places += 1
         if self._places == MAX_NODES + 1:
             self.fault(path, "too_many", f"A workflow may have at most {MAX_NODES} nodes.")
-        if len(above) > MAX_DEPTH:
+        deep = len(above) >= MAX_DEPTH
+        if deep:
             self.fault(path, "too_deep", f"A workflow may be at most {MAX_DEPTH} nodes deep.")
-        return self._places <= MAX_NODES and len(above) <= MAX_DEPTH
+        return self._places <= MAX_NODES and not deep
 
     def _children(self, holder: Mapping[str, Any], path: str, above: tuple[str, ...], read: Any) -> list[Place]:
         children = holder.get("children") or []

@@ -32,6 +32,8 @@ class House:
         """Whether this flight may join those that are in the process now."""
         if not self.process.alive or self.is_worn:
             return False
+        if flight.job.id in self.flights or self.process.is_busy_with(flight.job.id):
+            return False
         if flight.alone or any(other.alone for other in self.flights.values()):
             return not self.flights
         roomy = self._bytes + flight.size <= self._limits.in_flight_bytes or not self.flights

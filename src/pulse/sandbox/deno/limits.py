@@ -23,6 +23,7 @@ class Limits:
     effects: int = 1_000
     effects_at_once: int = 32
     effect_size: int = 1 * MIB
+    asks_size: int = 8 * MIB
     result_size: int = 2 * MIB
     log_size: int = 1 * MIB
     print_size: int = 10_000
@@ -48,5 +49,6 @@ class Limits:
             "printLimit": self.print_size,
             "effects": self.effects,
             "effectLimit": self.effect_size,
+            "asksLimit": self.asks_size,
             "memoryMark": self.memory_mark,
         }

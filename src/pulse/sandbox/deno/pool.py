@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -25,10 +26,22 @@ from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.nursery import Argv, Nursery
 from pulse.sandbox.deno.process import DenoProcess
 from pulse.sandbox.deno.turns import Turns
-from pulse.sandbox.deno.wire import Ask, Said, answer_frame, drop_frame, failure, read_asks, read_verdict, run_frame
+from pulse.sandbox.deno.wire import (
+    Ask,
+    BrokenFrame,
+    Said,
+    answer_frame,
+    bad_arguments,
+    drop_frame,
+    failure,
+    read_asks,
+    read_verdict,
+    run_frame,
+)
 from pulse.sandbox.port import Answer, Effects, Job, Tenant, Verdict
 
 log = structlog.get_logger(__name__)
+ANSWERS = ("done", "wait", "dropped")
 TICK_S = 0.25
 IDLE_S = 300.0
 
@@ -120,8 +133,9 @@ class DenoSandbox:
 
     def _enlarge(self, tenant: Tenant, flight: Flight) -> None:
         houses = [house for house in self._houses.get(tenant, []) if house.process.alive and not house.is_worn]
-        full = len(houses) >= self._limits.busy_processes
-        if tenant in self._starting or self._stopping or (full and not flight.alone):
+        # Suspects need a process each, but not all at once.
+        most = self._limits.busy_processes * (2 if flight.alone else 1)
+        if tenant in self._starting or self._stopping or len(houses) >= most:
             return
         task = asyncio.create_task(self._settle_in(tenant), name="sandbox-start")
         self._starting[tenant] = task
@@ -165,6 +179,8 @@ class DenoSandbox:
             self._done(house, flight, said, payload)
         elif flight is not None and said.t == "wait":
             self._asked(house, flight, payload)
+        elif said.t not in ANSWERS:
+            raise BrokenFrame("An answer of no known kind.")
         self._turns.rest(house)
         if house.tenant in self._waiting:
             self._board(house.tenant)
@@ -183,8 +199,8 @@ class DenoSandbox:
     def _asked(self, house: House, flight: Flight, payload: bytes) -> None:
         asks = read_asks(payload)
         flight.asked += len(asks)
-        if flight.asked > self._limits.effects:
-            return house.process.kill("broken")
+        if flight.asked > self._limits.effects or len(payload) > self._limits.asks_size * 4:
+            raise BrokenFrame("More effects than a message may ask for.")
         flight.waiting.extend(asks)
         self._call_effects(house, flight)
 
@@ -195,7 +211,11 @@ class DenoSandbox:
             task.add_done_callback(flight.calls.discard)
 
     async def _call(self, house: House, flight: Flight, ask: Ask) -> None:
-        answer: Answer = await flight.effects.call(flight.job, ask.seq, ask.fn, ask.args)
+        arguments = ask.arguments()
+        if arguments is None:
+            answer = bad_arguments(ask.fn)
+        else:
+            answer = await flight.effects.call(flight.job, ask.seq, ask.fn, arguments)
         if house.flights.get(flight.job.id) is not flight:
             return
         frame = partial(_answer, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms())
@@ -304,12 +324,9 @@ class DenoSandbox:
 
 
 def _timed(verdict: Verdict, flight: Flight) -> Verdict:
-    import dataclasses
-
     now = time.monotonic()
     began = flight.began or now
-    queue_ms, sandbox_ms = round((began - flight.arrived) * 1000), round((now - began) * 1000)
-    return dataclasses.replace(verdict, queue_ms=queue_ms, sandbox_ms=sandbox_ms)
+    return replace(verdict, queue_ms=round((began - flight.arrived) * 1000), sandbox_ms=round((now - began) * 1000))
 
 
 def _run(n: int, *, job: Job, define: list) -> bytes:  # type: ignore[type-arg]

@@ -20,6 +20,8 @@ from pulse.sandbox.deno.limits import MIB, Limits
 from pulse.sandbox.deno.wire import BrokenFrame, Said, read_frame
 
 NEWLINE = b"\n"
+# A timer that rings later than this tells of this process (frozen, or hung), not of the child.
+STALL_S = 0.25
 
 
 class Listener(Protocol):
@@ -44,12 +46,17 @@ class DenoProcess(asyncio.SubprocessProtocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.SubprocessTransport | None = None
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._rest_size = 0
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._head_since = 0.0
+        self._due = 0.0
+        self._spared = False
+        self._doomed = False
         self._cause = "crash"
         self._dead = False
+        self._unsent: list[bytes] = []
         self.unanswered: deque[_Sent] = deque()
         self.ready: asyncio.Future[Said] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -71,6 +78,7 @@ class DenoProcess(asyncio.SubprocessProtocol):
                 await asyncio.shield(process.ready)
         except BaseException:
             process.kill("boot")
+            await process.ended
             raise
         process._bound_memory()
         return process
@@ -83,6 +91,10 @@ class DenoProcess(asyncio.SubprocessProtocol):
     def alive(self) -> bool:
         return not self._dead
 
+    def is_busy_with(self, message_id: str) -> bool:
+        """Whether a frame of this message has no answer yet: one that was dropped may still run."""
+        return any(sent.message_id == message_id for sent in self.unanswered)
+
     def send(self, message_id: str, frame: Callable[[int], bytes]) -> None:
         """Sends the frame that `frame` makes of its number."""
         if self._dead or self._transport is None:
@@ -92,12 +104,21 @@ class DenoProcess(asyncio.SubprocessProtocol):
             self._head_since = self._loop.time()
         self.unanswered.append(_Sent(self._count, message_id))
         self._watch()
-        stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
-        stdin.write(frame(self._count))
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(frame(self._count))
+
+    def _flush(self) -> None:
+        """Writes what was sent since the last turn of the loop, in one piece."""
+        unsent, self._unsent = self._unsent, []
+        if not self._dead and self._transport is not None:
+            stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+            stdin.write(b"".join(unsent))
 
     def kill(self, cause: str) -> None:
-        """Ends the child at once; the listener hears of it with this cause."""
-        if not self._dead:
+        """Ends the child at once; nothing it says is heard any more, and the listener is told this cause."""
+        if not self._doomed and not self._dead:
+            self._doomed = True
             self._cause = cause
             with contextlib.suppress(ProcessLookupError):
                 if self._transport is not None:
@@ -106,12 +127,18 @@ class DenoProcess(asyncio.SubprocessProtocol):
     # ---- asyncio.SubprocessProtocol --------------------------------------------------------------------------
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        lines = (self._rest + cast(bytes, data)).split(NEWLINE)
-        self._rest = lines.pop()
-        if len(self._rest) > self._limits.frame_size:
+        first, *more = cast(bytes, data).split(NEWLINE)
+        self._rest.append(first)
+        self._rest_size += len(first)
+        if self._rest_size > self._limits.frame_size:
+            self._rest.clear()
             return self.kill("flood")
+        if not more:
+            return
+        lines = [b"".join(self._rest), *more[:-1]]
+        self._rest, self._rest_size = [more[-1]], len(more[-1])
         for line in lines:
-            if not self._dead:
+            if not self._dead and not self._doomed:
                 self._heard(line)
 
     def process_exited(self) -> None:
@@ -123,9 +150,11 @@ class DenoProcess(asyncio.SubprocessProtocol):
         self.ready.exception()
         if self._transport is not None:
             self._transport.close()
+        self._listener.died(self, self._cause)
+
+    def connection_lost(self, exc: Exception | None) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
-        self._listener.died(self, self._cause)
 
     # ---- answers and time ------------------------------------------------------------------------------------
 
@@ -136,29 +165,38 @@ class DenoProcess(asyncio.SubprocessProtocol):
                 self.ready.set_result(said)
                 return
             self._acknowledge(said)
+            self._listener.answered(self, said, payload)
         except BrokenFrame:
-            return self.kill("broken")
-        self._listener.answered(self, said, payload)
+            self.kill("broken")
 
     def _acknowledge(self, said: Said) -> None:
         if not self.unanswered or self.unanswered[0] != _Sent(said.n, said.id):
             raise BrokenFrame("An answer to a frame that is not running.")
         self.unanswered.popleft()
         self._head_since = self._loop.time()
+        self._spared = False
 
     def _watch(self) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(self._limits.script_timeout_ms / 1000, self._check_time)
+            self._watch_until(self._loop.time() + self._limits.script_timeout_ms / 1000)
+
+    def _watch_until(self, due: float) -> None:
+        self._due = due
+        self._timer = self._loop.call_at(due, self._check_time)
 
     def _check_time(self) -> None:
         self._timer = None
         if not self.unanswered or self._dead:
             return
-        left = self._head_since + self._limits.script_timeout_ms / 1000 - self._loop.time()
-        if left <= 0:
+        now = self._loop.time()
+        if now - self._due > STALL_S and not self._spared:
+            # What the child said meanwhile has not been heard; or it was frozen too.
+            self._spared, self._head_since = True, now
+        over = self._head_since + self._limits.script_timeout_ms / 1000
+        if over <= now:
             self.kill("timeout")
         else:
-            self._timer = self._loop.call_later(left, self._check_time)
+            self._watch_until(over)
 
     # Before it has booted, V8 needs more address space than it will ever be allowed to fill.
     def _bound_memory(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pulse.core.errors import PulseError
-from pulse.sandbox.port import STATUSES, Job, Plan, Verdict
+from pulse.sandbox.port import STATUSES, Answer, Job, Plan, Verdict
 
 _encoder = msgspec.json.Encoder()
 
@@ -41,10 +41,18 @@ class Ask(msgspec.Struct):
 
     seq: int
     fn: str
-    args: list[Any]
+    args: msgspec.Raw
+
+    def arguments(self) -> list[Any] | None:
+        """The arguments; None where they are no list that Python can read."""
+        try:
+            return _arguments.decode(self.args)
+        except (msgspec.DecodeError, RecursionError):
+            return None
 
 
 _said = msgspec.json.Decoder(Said)
+_arguments = msgspec.json.Decoder(list[Any])
 _asks = msgspec.json.Decoder(list[Ask])
 _body = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -75,14 +83,15 @@ def read_frame(line: bytes) -> tuple[Said, bytes]:
     header, _, payload = line.partition(b"\t")
     try:
         return _said.decode(header), payload
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenFrame(str(error)) from None
 
 
 def read_asks(payload: bytes) -> list[Ask]:
+    """The effects that a script asks for. Raises BrokenFrame."""
     try:
         return _asks.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenFrame(str(error)) from None
 
 
@@ -92,7 +101,7 @@ def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
         raise BrokenFrame("The verdict is too large, or of no known status.")
     try:
         _body.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenFrame(str(error)) from None
     return Verdict(
         status=said.status,  # type: ignore[arg-type]
@@ -104,6 +113,12 @@ def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
         error_type=said.error_type,
         error=said.error[:2_000] if said.error else None,
     )
+
+
+def bad_arguments(function: str) -> Answer:
+    """The answer to an effect whose arguments cannot be read."""
+    error = {"code": "invalid_arguments", "message": f"The arguments of {function} cannot be read.", "effect": function}
+    return Answer(ok=False, payload=_encoder.encode({**error, "retryable": False}))
 
 
 def failure(error_type: str, code: str, message: str, suggestion: str, timestamp: str) -> Verdict:

@@ -15,8 +15,12 @@ export class Evaluation {
   #seed;
   #realm;
   #waiting;
+  #quiet;
+  #walk;
   #outstanding = new Set();
+  #asked = 0;
   #asks = '';
+  #captured = '';
   #log;
   #errors = [];
   #before = 0;
@@ -52,14 +56,32 @@ export class Evaluation {
 
   // Called when all microtasks have run. True if the message can go on at once.
   advance() {
+    try {
+      return this.#advance();
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #advance() {
     this.#collect();
     if (this.#ended) return false;
+    if (this.#quiet !== undefined) return this.#quieten();
     if (this.#waiting === undefined) return true;
     const outcome = this.#realm.call('poll');
     if (outcome === '' && this.#outstanding.size > 0) return false;
     const { resolve } = this.#waiting;
     this.#waiting = undefined;
     resolve(outcome === '' ? NEVER_SETTLES : outcome);
+    return true;
+  }
+
+  #quieten() {
+    if (this.#outstanding.size > 0) return false;
+    const { resolve } = this.#quiet;
+    this.#quiet = undefined;
+    resolve();
     return true;
   }
 
@@ -72,12 +94,26 @@ export class Evaluation {
 
   answer(seq, ok, payload, at) {
     if (!this.#outstanding.delete(seq)) return;
-    this.#realm.call('answer', seq, ok ? 'yes' : 'no', payload, at);
+    try {
+      this.#realm.call('answer', seq, ok ? 'yes' : 'no', payload, at);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  // Reads what is left. Getters and toJSON may run for that: what they set off must have run before `close`.
+  capture() {
+    try {
+      this.#notePrints(this.#log);
+      this.#captured = this.#realm.call('capture');
+    } catch {
+      this.#captured = '{"kept":[],"globals":{},"tooLarge":[]}';
+    }
   }
 
   close() {
-    const captured = this.#captured();
-    this.#realms.release(this.#realm);
+    const captured = this.#captured;
+    if (this.#realm !== undefined) this.#realms.release(this.#realm);
     const { status, code } = this.#verdict(captured);
     const body = `{"log":${this.#log.json()},"errors":${JSON.stringify(this.#errors)},"reasons":${JSON.stringify(this.#reasons)},${captured.slice(1)}`;
     return { header: { status, code, ...this.#fired, errorType: this.#errors[0]?.errorType, error: this.#errors[0]?.error }, body };
@@ -88,27 +124,31 @@ export class Evaluation {
   async #run() {
     this.#open();
     for (const plan of this.#plans) {
-      const walk = new Walk(plan, this);
+      const walk = (this.#walk = new Walk(plan, this));
       this.#before = this.#errors.length;
       const fired = await walk.go();
       if (fired) return this.#finish(plan, walk);
+      if (walk.touched) await this.#quietness();
       this.#notFired(plan, walk);
     }
   }
 
   #open() {
     this.#realm = this.#realms.acquire();
-    this.#realm.call('begin', this.#payload, this.#at, JSON.stringify(this.#seed));
+    this.#realm.call('begin', this.#payload, this.#at, JSON.stringify(this.#seed), this.#asked);
   }
 
   #finish(plan, walk) {
     this.#log.join(walk.log);
+    this.#walk = undefined;
     this.#fired = { workflow: plan.workflowId, workflowName: plan.name, version: plan.version };
     this.#ending = { status: walk.resultStatus ?? 'success' };
     this.#reasons = [];
   }
 
   #notFired(plan, walk) {
+    this.#walk = undefined;
+    this.#notePrints(walk.log);
     if (walk.log.isTelling) this.#log.join(walk.log);
     if (walk.reason !== undefined && this.#reasons.length < MAX_REASONS) this.#reasons.push({ name: plan.name, ...walk.reason });
     if (!walk.touched) return;
@@ -135,15 +175,8 @@ export class Evaluation {
     });
   }
 
-  #captured() {
-    try {
-      return this.#realm.call('capture');
-    } catch {
-      return '{"kept":[],"globals":{},"tooLarge":[]}';
-    }
-  }
-
   #fail(error) {
+    if (this.#ended) return;
     // Not a script's error: those end in the log. The realm itself can no longer be used.
     const broken = error instanceof RealmFailure;
     this.#errors.push({
@@ -153,8 +186,19 @@ export class Evaluation {
       suggestion: 'Do not change built-in objects.',
       timestamp: new Date().toISOString(),
     });
+    if (this.#walk !== undefined) this.#log.join(this.#walk.log);
     this.#outstanding.clear();
     this.#ended = true;
+  }
+
+  // What was printed since the last script that was waited for.
+  #notePrints(log) {
+    for (const { ts, args } of JSON.parse(`[${this.prints()}]`)) log.add({ type: 'print', args }, ts);
+  }
+
+  // The effects of the realm's scripts are answered, and what they set off has run.
+  #quietness() {
+    return new Promise((resolve) => (this.#quiet = { resolve }));
   }
 
   // ---- what a walk asks of its message ---------------------------------------------------------------------
@@ -170,7 +214,7 @@ export class Evaluation {
   // What an error says of its message (platform.md 2.9).
   get summary() {
     const { organizationId, environmentId, type } = JSON.parse(this.#payload);
-    return { organizationId, environmentId, eventType: type };
+    return { organizationId: brief(organizationId), environmentId: brief(environmentId), eventType: brief(type) };
   }
 
   addError(error) {
@@ -196,10 +240,12 @@ export class Evaluation {
   #collect() {
     const asked = this.#realm.call('asked');
     if (asked === '') return;
-    for (const { seq } of JSON.parse(`[${asked}]`)) this.#outstanding.add(seq);
+    for (const { seq } of JSON.parse(`[${asked}]`)) this.#outstanding.add(seq), this.#asked++;
     this.#asks += (this.#asks === '' ? '' : ',') + asked;
   }
 }
+
+const brief = (value) => (typeof value === 'string' ? value.slice(0, 200).toWellFormed() : undefined);
 
 const NEVER_SETTLES = JSON.stringify({
   name: 'NeverSettles',

@@ -8,7 +8,10 @@ export function kernel(p, makeConditions, tamper, settings) {
   const world = globalThis;
   const factories = p.create(null);
   const taken = p.create(null);
-  let message, text, spreadOut, running, prints, asks, answers, nextAsk, room, clock, randomState, variables;
+  const MAX_DEPTH = 128;
+  const MAX_NAMED = 20;
+  const MAX_TOLD = 2_000;
+  let message, text, spreadOut, running, prints, asks, answers, nextAsk, asksRoom, room, clock, randomState, variables;
 
   // ---- looking things up -------------------------------------------------------------------------------------
 
@@ -86,23 +89,67 @@ export function kernel(p, makeConditions, tamper, settings) {
 
   // ---- what scripts may call ---------------------------------------------------------------------------------
 
+  // JSON that every reader can read: not too deep, and no half of a surrogate pair in it.
   function json(value) {
     const written = p.stringify(value);
-    return written === undefined ? undefined : written;
+    if (written === undefined) return undefined;
+    if (isDeep(written)) throw new p.TypeError(`It is nested more than ${MAX_DEPTH} levels deep`);
+    return p.indexOf(written, '\\ud') < 0 ? written : withoutHalves(written);
   }
+
+  function openings(text, opening) {
+    let count = 0;
+    for (let at = p.indexOf(text, opening); at >= 0; at = p.indexOf(text, opening, at + 1)) count++;
+    return count;
+  }
+
+  function isDeep(text) {
+    if (openings(text, '[') + openings(text, '{') <= MAX_DEPTH) return false;
+    let depth = 0, deepest = 0, inText = false;
+    for (let i = 0; i < text.length; i++) {
+      const c = text[i];
+      if (inText) {
+        if (c === '\\') i++;
+        else if (c === '"') inText = false;
+      } else if (c === '"') inText = true;
+      else if (c === '[' || c === '{') deepest = ++depth > deepest ? depth : deepest;
+      else if (c === ']' || c === '}') depth--;
+    }
+    return deepest > MAX_DEPTH;
+  }
+
+  // `stringify` writes only the halves of surrogate pairs as \ud….
+  function withoutHalves(text) {
+    let out = '', from = 0;
+    for (let at = p.indexOf(text, '\\'); at >= 0; at = p.indexOf(text, '\\', at + 2)) {
+      if (text[at + 1] !== 'u' || text[at + 2] !== 'd') continue;
+      out += p.slice(text, from, at) + '\ufffd';
+      from = at + 6;
+    }
+    return out + p.slice(text, from);
+  }
+
+  const shortened = (written, limit) =>
+    written.length <= limit ? written : p.stringify(`${p.toWellFormed(p.slice(written, 0, limit))}… (cut)`);
 
   function shown(value) {
     if (typeof value === 'function') return p.stringify('[function]');
     try {
       const written = json(typeof value === 'bigint' || typeof value === 'symbol' ? p.String(value) : value);
       if (written === undefined) return 'null';
-      return written.length <= settings.printLimit ? written : p.stringify(p.slice(written, 0, settings.printLimit) + '… (cut)');
+      return shortened(written, settings.printLimit);
     } catch (_error) {
       return p.stringify(isError(value) ? `${value}` : '[cannot be shown as JSON]');
     }
   }
 
-  const isError = (value) => typeof value === 'object' && value !== null && p.isPrototypeOf(p.Error.prototype, value);
+  function isError(value) {
+    try {
+      return typeof value === 'object' && value !== null && p.isPrototypeOf(p.Error.prototype, value);
+    } catch (_error) {
+      return false; // a proxy that does not tell
+    }
+  }
 
   function print() {
     let line = '';
@@ -164,19 +211,22 @@ export function kernel(p, makeConditions, tamper, settings) {
     for (let i = 0; i < args.length; i++) list += (i === 0 ? '' : ',') + (json(args[i]) ?? 'null');
     if (list.length > settings.effectLimit) throw limitError(`The arguments of ${fn} are larger than ${settings.effectLimit} characters`);
     if (nextAsk >= settings.effects) throw limitError(`This message has asked for more than ${settings.effects} effects`);
+    if (list.length > asksRoom) throw limitError(`The effects that wait for their answers have arguments of more than ${settings.asksLimit} characters`);
+    asksRoom -= list.length;
     const seq = ++nextAsk;
     asks += `${asks === '' ? '' : ','}{"seq":${seq},"fn":${p.stringify(fn)},"args":[${list}]}`;
     return new p.Promise((resolve, reject) => {
-      answers[seq] = { __proto__: null, resolve, reject };
+      answers[seq] = { __proto__: null, resolve, reject, size: list.length };
     });
   }
 
   function effectError(given) {
     const error = new p.Error(given.message);
-    error.name = 'EffectError';
-    error.code = given.code;
-    error.retryable = given.retryable === true;
-    error.effect = given.effect;
+    const say = (name, value) => p.defineProperty(error, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+    say('name', 'EffectError');
+    say('code', given.code);
+    say('retryable', given.retryable === true);
+    say('effect', given.effect);
     return error;
   }
 
@@ -227,10 +277,12 @@ export function kernel(p, makeConditions, tamper, settings) {
     return { __proto__: null, name, message: words, stack: readText(error, 'stack', ''), code: readText(error, 'code', ''), text: `${name}: ${words}` };
   }
 
+  const cut = (text) => p.toWellFormed(p.slice(text, 0, 4000));
+
   function readText(object, name, otherwise) {
     try {
       const value = object[name];
-      return typeof value === 'string' ? p.slice(value, 0, 4000) : otherwise;
+      return typeof value === 'string' ? cut(value) : otherwise;
     } catch (_error) {
       return otherwise;
     }
@@ -238,7 +290,7 @@ export function kernel(p, makeConditions, tamper, settings) {
 
   function thrownText(value) {
     try {
-      return typeof value === 'string' ? p.slice(value, 0, 4000) : p.slice(json(value) ?? p.String(value), 0, 4000);
+      return cut(typeof value === 'string' ? value : (json(value) ?? p.String(value)));
     } catch (_error) {
       return 'something that cannot be shown was thrown';
     }
@@ -269,20 +321,27 @@ export function kernel(p, makeConditions, tamper, settings) {
     return p.hasOwn(message, name) && p.stringify(message[name]) === out;
   }
 
+  // What does not fit is named, as far as names are worth reading.
+  function naming(list, named, name) {
+    if (named >= MAX_NAMED) return list;
+    return `${list}${list === '' ? '' : ','}${p.stringify(cut(p.slice(name, 0, 100)))}`;
+  }
+
   function capture() {
+    let named = 0;
     let kept = '', globals = '', left = settings.resultLimit, tooLarge = '';
     const names = p.ownKeys(world);
     for (let i = 0; spreadOut && i < names.length; i++) {
       const out = captured(names[i]);
       if (out === undefined) continue;
-      const name = p.stringify(names[i]);
+      const name = json(names[i]);
       if (unchanged(names[i], out)) kept += (kept === '' ? '' : ',') + name;
-      else if ((left -= out.length) >= 0) globals += `${globals === '' ? '' : ','}${name}:${out}`;
-      else ((left += out.length), (tooLarge += (tooLarge === '' ? '' : ',') + name));
+      else if ((left -= name.length + out.length) >= 0) globals += `${globals === '' ? '' : ','}${name}:${out}`;
+      else ((left += name.length + out.length), (tooLarge = naming(tooLarge, named++, names[i])));
     }
     const result = p.hasOwn(world, '___result___') ? written(() => world.___result___) : undefined;
     const fits = result === undefined || result.length <= left;
-    if (!fits) tooLarge += (tooLarge === '' ? '' : ',') + '"___result___"';
+    if (!fits) tooLarge = naming(tooLarge, 0, '___result___');
     return `{"kept":[${kept}],"globals":{${globals}},"tooLarge":[${tooLarge}]${result !== undefined && fits ? `,"result":${result}` : ''}}`;
   }
 
@@ -296,6 +355,7 @@ export function kernel(p, makeConditions, tamper, settings) {
     running = undefined;
     nextAsk = clock = 0;
     room = settings.logLimit;
+    asksRoom = settings.asksLimit;
     variables = p.create(null);
   }
 
@@ -311,8 +371,10 @@ export function kernel(p, makeConditions, tamper, settings) {
 
   const face = {
     __proto__: null,
-    begin(json, at, words) {
+    // `asked` is how many effects this message has asked for already, in realms before this one.
+    begin(json, at, words, asked) {
       text = json;
+      nextAsk = p.Number(asked);
       message = p.parse(json);
       clock = at;
       seed(words);
@@ -343,7 +405,7 @@ export function kernel(p, makeConditions, tamper, settings) {
     },
     explain(tree) {
       try {
-        return p.stringify(conditions.explain(p.parse(tree), undefined) ?? null);
+        return explained(conditions.explain(p.parse(tree), undefined));
       } catch (_error) {
         return 'null';
       }
@@ -374,6 +436,7 @@ export function kernel(p, makeConditions, tamper, settings) {
       const waiting = answers[seq];
       if (waiting === undefined) return 'unknown';
       delete answers[seq];
+      asksRoom += waiting.size;
       if (at > clock) clock = at;
       if (ok === 'yes') waiting.resolve(json === '' ? undefined : p.parse(json));
       else waiting.reject(effectError(p.parse(json)));
@@ -385,6 +448,14 @@ export function kernel(p, makeConditions, tamper, settings) {
       return verify === undefined ? 'fresh' : verify();
     },
   };
+
+  function explained(told) {
+    if (told === undefined) return 'null';
+    const rule = p.stringify(told.rule);
+    const seen = written(() => told.seen);
+    if (rule.length > MAX_TOLD) return 'null';
+    return `{"rule":${rule}${seen === undefined ? '' : `,"seen":${shortened(seen, MAX_TOLD)}`}}`;
+  }
 
   // A template as core/templates.py cut it: strings stand for themselves, {path} for a value.
   function rendered(parts) {
@@ -407,10 +478,13 @@ export function kernel(p, makeConditions, tamper, settings) {
     for (let round = 0; round < 12; round++) random();
   }
 
+  // Numbers that no reader of JSON can hold come from `JSON.rawJSON` alone.
+  p.deleteProperty(JSON, 'rawJSON');
+  p.deleteProperty(JSON, 'isRawJSON');
   reset();
   install();
   installDate();
-  const verify = tamper === undefined ? undefined : tamper();
+  const verify = tamper({ reuse: settings.realm === 'verified' });
   const names = p.ownKeys(world);
   for (let i = 0; i < names.length; i++) if (typeof names[i] === 'string') taken[names[i]] = 1;
   taken.globalThis = taken.global = 1;

@@ -49,6 +49,8 @@ async function settle(n, evaluation) {
   while (evaluation.advance());
   if (!evaluation.done) return frames.send({ n, t: 'wait', id: evaluation.id }, `[${evaluation.asks()}]`);
   evaluations.delete(evaluation.id);
+  evaluation.capture();
+  await macrotask();
   const { header, body } = evaluation.close();
   frames.send({ n, t: 'done', id: evaluation.id, ...header, ...strain(header) }, body);
 }

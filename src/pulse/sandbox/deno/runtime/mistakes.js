@@ -19,6 +19,7 @@ const SUGGESTIONS = [
 ];
 
 const BY_TYPE = {
+  __proto__: null,
   TypeError: 'A value is not of the kind that this line needs. Check for null or undefined, or use optional chaining (?.).',
   ReferenceError: 'A name is used that does not exist. Check its spelling, or define it.',
   SyntaxError: 'This is not valid JavaScript. Check brackets, quotes and semicolons.',

@@ -34,6 +34,7 @@ export function primordials() {
     startsWith: bindCall(String.prototype.startsWith),
     endsWith: bindCall(String.prototype.endsWith),
     indexOf: bindCall(String.prototype.indexOf),
+    toWellFormed: bindCall(String.prototype.toWellFormed),
     trim: bindCall(String.prototype.trim),
     exec: bindCall(RegExp.prototype.exec),
     test: bindCall(RegExp.prototype.test),

@@ -20,9 +20,8 @@ export class Realms {
 
   constructor(settings) {
     this.#settings = settings;
-    const verified = settings.realm === 'verified' ? tamper : 'undefined';
     this.#source = new vm.Script(
-      `(${additions})(); (${kernel})((${primordials})(), ${conditions}, ${verified}, ${JSON.stringify(settings)})`,
+      `(${additions})(); (${kernel})((${primordials})(), ${conditions}, ${tamper}, ${JSON.stringify(settings)})`,
       { filename: 'pulse:kernel' },
     );
   }
@@ -33,10 +32,18 @@ export class Realms {
 
   // Takes a realm back after its message; it lives on only if it is provably clean.
   release(realm) {
-    const verdict = realm.call('finish');
+    const verdict = this.#finish(realm);
     realm.uses += 1;
     if (verdict === '' && realm.uses < MAX_USES && this.#idle.length < MAX_IDLE) this.#idle.push(realm);
     else if (verdict !== '' && verdict !== 'fresh') this.dirty += 1;
+  }
+
+  #finish(realm) {
+    try {
+      return realm.call('finish');
+    } catch {
+      return 'broken';
+    }
   }
 
   #make() {

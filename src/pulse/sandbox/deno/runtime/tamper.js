@@ -1,40 +1,39 @@
 // Proves that a realm is as it was before a script ran in it, so that it can serve another message.
 //
-// A realm is an object graph and a few slots beside it. `tamper` walks the graph before any script runs, from the global
+// A realm is a graph of objects and a few slots beside it. Before any script runs, `tamper` walks the graph, from the global
 // and from samples of the intrinsics that no name leads to, and leaves each object in one of two states:
 //
-//   frozen    every method and getter, and the prototypes and constructors that nobody extends. A frozen object cannot
-//             change: not its properties, its prototype or its extensibility. Nothing is left to check.
-//   watched   what people extend or patch: `Array.prototype`, `Object`, `Math`, the error prototypes... These stay exactly
-//             as the engine made them, so scripts see and V8 optimizes the real thing. `verify` compares all that
-//             ECMA-262 lets an ordinary object hold: prototype, extensibility, own keys in their order, and for each
-//             key the value or accessors and the three attributes.
+//   frozen    every method and getter, and the prototypes that nobody extends. A frozen object cannot change: not its
+//             properties, its prototype nor its extensibility. Nothing is left to check.
+//   watched   what people extend or patch: `Array.prototype`, `Object`, `Math`, the errors... It stays exactly as the engine
+//             made it, so that scripts see and V8 optimizes the real thing. `verify` compares all that ECMA-262 lets an
+//             ordinary object hold: prototype, extensibility, own keys in their order, and the six fields of each property.
 //
-// The verdict thus rests on comparing states, not on knowing the ways to change one: no setter, wrapper or list of
-// dangerous functions has to be complete. What has to be complete is the graph (the test walks it a second time and
-// asks V8's heap snapshot for objects of the native context that the walk missed) and this list of what is not a property:
+// So the verdict rests on comparing states, not on knowing the ways to change them: no setter, wrapper or list of dangerous
+// functions has to be complete. What has to be complete is the graph (the test walks it a second time, and asks V8's heap
+// snapshot for objects and hidden properties of the native context that both walks missed) and what is not a property:
 //
-//   global scope          names from `var`, functions or assignment are keys of the global: swept. A `let` of an indirect
-//                         eval ends with that eval, and scripts are function bodies: none reaches the scope of scripts.
-//   array length          `Array.prototype` is an array; `length` is among its keys.
-//   RegExp.$1 and kin     the last match is a slot of the realm: an empty match blanks it.
-//   call sites            `Error.prepareStackTrace` is inert. Deno looks it up on the global's `Error` and hands it call
-//                         sites of the *outer* realm: one call and a script holds `Deno`. So both names are nailed down.
-//   jobs, timers, memory  what could run code later or share memory (WeakRef, Atomics, WebAssembly...) is removed; an
-//                         allow-list decides, so that what V8 adds tomorrow is absent until somebody has looked at it.
-//                         The caller verifies only after microtasks have drained, and drops its own promises.
-//   private elements      `#x` can be stamped on any object, frozen or not, but is seen only by the class that declared
-//                         it, and that class died with its message. The same holds for entries of a script's WeakMap.
-//   template objects      are frozen, one for each place in the source.
-//   Symbol.for, Date, Intl, Math.random, compiled code   hold nothing that a script could put there and read back.
+//   global scope      names made by `var`, functions or assignment are keys of the global: swept. A `let` of an indirect eval
+//                     ends with that eval, and scripts are function bodies: none reaches the scope that scripts share.
+//   RegExp.$1 and kin the last match is a slot of the realm: an empty match blanks it.
+//   error stacks      V8 hides a stack in any extensible object given to `Error.captureStackTrace`; deleting `stack` leaves it,
+//                     and the accessor of any error reads and writes it. `verify` tries that accessor on each object.
+//   call sites        `Error.prepareStackTrace` is inert. Deno looks it up on the global's `Error` and hands it call sites of
+//                     the *outer* realm: one call, and a script holds `Deno`. So both names are nailed down.
+//   jobs, memory      what could run code later or share memory (WeakRef, Atomics, WebAssembly...) is removed; an allow-list
+//                     decides, so that what V8 adds tomorrow is absent until somebody has looked at it. The caller verifies
+//                     only after microtasks have drained, and drops its own promises.
+//   private elements  `#x` can be stamped on any object, frozen or not, but only the class that declared it sees it, and that
+//                     class died with its message. The same holds for a script's WeakMap and its entries.
+//   the rest          template objects are frozen; Symbol.for, Date, Intl and compiled code hold nothing a script could put
+//                     there and read back. What the kernel keeps in closures, or in a Map within reach, is the kernel's care.
 //
-// `verify` runs no foreign code: it calls captured functions of `Reflect`, which on ordinary objects call nothing, and
-// reads own properties of fresh arrays and descriptors only. Missing fields of a descriptor are looked up on
-// `Object.prototype`, which has been found to have no unknown keys by then.
+// `verify` runs no code of a script: it calls captured functions, which on ordinary objects call nothing, and reads own
+// properties. A field that a descriptor lacks is looked up on `Object.prototype`, which by then has no unknown keys.
 //
-// `tamper` is turned into text and runs inside the realm, after the kernel has put its functions on the global: it
-// closes over nothing. It returns `verify`, which answers '' or what has changed, and after one fault never '' again.
-//   handedOut   objects that no property leads to but that a kernel function may return or throw, or their prototypes
+// `tamper` is turned into text and runs inside the realm, after the kernel has put its functions (no bound ones: they look
+// native, and go) on the global. It returns `verify`, which answers '' or what has changed; after one fault never '' again.
+//   handedOut   objects no property leads to, but that a kernel function may return or throw an instance of
 //   reuse       false: take away what must not be there, and prove nothing (a realm for one message needs that too)
 
 export function tamper(options) {
@@ -46,6 +45,9 @@ export function tamper(options) {
   const matchNext = RegExp.prototype.exec;
   const sourceOf = Function.prototype.toString;
   const emptyPattern = /^/;
+  const { get: readStack, set: writeStack } = getOwnPropertyDescriptor(new Error(), 'stack');
+  const probe = [''];
+  const nothing = [];
   const MOST_GLOBALS = 2_000;
 
   // ---- taking away -------------------------------------------------------------------------------------------
@@ -236,18 +238,28 @@ export function tamper(options) {
     return fault === '' ? slotFault(world, slots) : fault;
   }
 
+  // Writing has no effect where there is no slot; where there is one, it may hold `undefined`.
+  function stackFault({ object, label }) {
+    apply(writeStack, object, probe);
+    return apply(readStack, object, nothing) === undefined ? '' : `${label} carries a stack`;
+  }
+
   // All shapes first, `Object.prototype` before any: only then is a missing field of a descriptor surely undefined.
   function findFault(self) {
     let fault = '';
     for (let i = 0; fault === '' && i < watched.length; i++) fault = shapeFault(watched[i]);
     for (let i = 0; fault === '' && i < watched.length; i++) fault = slotFault(watched[i].object, watched[i].slots);
     if (fault === '') fault = worldFault(self);
-    if (fault === '') apply(matchNext, emptyPattern, ['']);
+    for (let i = 0; fault === '' && i < watched.length; i++) fault = stackFault(watched[i]);
+    if (fault === '') fault = stackFault(self);
+    if (fault === '') forgetMatch();
     return fault;
   }
 
+  const forgetMatch = () => apply(matchNext, emptyPattern, ['']);
+
   function prover() {
-    const self = record(world, '');
+    const self = record(world, 'globalThis');
     let verdict = '';
     return () => {
       try {
@@ -259,11 +271,15 @@ export function tamper(options) {
     };
   }
 
+  function prepare() {
+    walk();
+    waiting.forEach(settle);
+    known.clear();
+    waiting.length = 0;
+  }
+
   strip();
-  if (!reuse) return undefined;
-  walk();
-  waiting.forEach(settle);
-  known.clear();
-  waiting.length = 0;
-  return prover();
+  if (reuse) prepare();
+  forgetMatch();
+  return reuse ? prover() : undefined;
 }

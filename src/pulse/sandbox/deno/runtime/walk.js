@@ -82,7 +82,7 @@ export class Walk {
 
   #why(node) {
     const told = JSON.parse(this.#evaluation.realm.call('explain', node.conditionText));
-    return told === null ? {} : told;
+    return told ?? {};
   }
 
   async action(node, place) {
@@ -185,7 +185,7 @@ export class Walk {
   }
 
   #noteScript(node, told, source, started) {
-    const script = { scriptPreview: source.slice(0, PREVIEW), scriptLength: source.length };
+    const script = { scriptPreview: source.slice(0, PREVIEW).toWellFormed(), scriptLength: source.length };
     const messageSummary = this.#evaluation.summary;
     this.#note(node, { type: 'script', action: 'executed', success: false, durationMs: Date.now() - started, ...told, ...script, messageSummary });
   }
