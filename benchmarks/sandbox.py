@@ -1,6 +1,7 @@
 """Messages a second and a core through the sandbox alone, beside a fresh isolated-vm isolate and context a message.
 
-The sandbox process is pinned to one core, as the peer is; whoever feeds it runs on another. Both realm modes are measured.
+The sandbox process is pinned to one core, as the peer is; whoever feeds it runs on another. Both realm modes are
+measured.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.report import Series, options, publish
@@ -87,13 +89,13 @@ def _pin(pid: int) -> None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, cores[:-1])
-        for thread in os.listdir(f"/proc/{pid}/task"):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(int(thread), cores[-1:])
+                os.sched_setaffinity(int(thread.name), cores[-1:])
 
 
 def _cpu_seconds(pid: int) -> float:
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

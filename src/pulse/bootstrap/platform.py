@@ -40,6 +40,7 @@ class OpenData:
         Where the folder's lock proves that nobody else is alive, what others were doing is taken over.
         """
         applied = await migrate(self.parts.database, BRANCHES)
+        await self.parts.retention.make_room()
         if self.settings.is_embedded:
             await self.parts.queue.take_over()
         return applied

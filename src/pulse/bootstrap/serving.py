@@ -77,7 +77,7 @@ async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awai
     try:
         await platform.start()
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         if not serving.done():
             _spare_the_collector()

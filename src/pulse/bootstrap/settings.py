@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None,
         alias="PULSE_SECRET_KEY",
-        description="Master key for stored secrets; old keys may follow, comma-separated. Made in the data folder if unset.",
+        description="Master key for stored secrets, old keys after it; made in the data folder if unset.",
     )
     max_message_bytes: int = Field(
         MIB, alias="MAX_MESSAGE_BYTES", ge=1024, le=16 * MIB, description="Largest message, in bytes."

@@ -134,7 +134,8 @@ def master_keys(settings: Settings) -> list[str]:
         return [key.strip() for key in settings.secret_key.get_secret_value().split(",") if key.strip()]
     if not settings.is_embedded:
         raise Misconfigured(
-            "PULSE_SECRET_KEY must be set where PULSE_DATABASE_URL names a server. Make one with: openssl rand -base64 32 | tr '+/' '-_'"
+            "PULSE_SECRET_KEY must be set where PULSE_DATABASE_URL names a server. "
+            "Make one with: openssl rand -base64 32 | tr '+/' '-_'"
         )
     return [_kept_key(settings.data / "secret.key")]
 

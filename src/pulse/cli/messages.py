@@ -193,7 +193,8 @@ def _error_line(error: dict[str, Any]) -> str:
 def _log_line(entry: dict[str, Any]) -> str:
     known = {"ts", "elapsed", "type", "action", "entityId", "entityName", "entityType"}
     rest = " ".join(f"{name}={repr_json(value)}" for name, value in entry.items() if name not in known)
-    return f"{entry['elapsed']:>6} ms  {entry['type']:9} {entry.get('action', ''):18} {entry.get('entityName', '')}  {rest}"
+    what = f"{entry['type']:9} {entry.get('action', ''):18} {entry.get('entityName', '')}"
+    return f"{entry['elapsed']:>6} ms  {what}  {rest}"
 
 
 def _line(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,6 +1,8 @@
 """`pulse up`: everything in one process."""
 
+import json
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,14 @@ from pulse.cli.output import console, fail, print_json, run
 from pulse.cli.session import Data, Json
 from pulse.core.errors import Misconfigured
 
+EXAMPLE = {
+    "type": "github.issues",
+    "payload": {
+        "action": "opened",
+        "issue": {"number": 1, "title": "Crash on start", "body": "It fails"},
+        "repository": {"full_name": "demo/app"},
+    },
+}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -58,9 +68,7 @@ def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> No
     if made is None:
         console.print("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
         return
-    example = '{"type": "github.issues", "payload": {"action": "opened", "issue": {"number": 1, "title": "Crash on start", "body": "It fails"}, "repository": {"full_name": "demo/app"}}}'
-    if not demo:
-        example = '{"type": "hello", "payload": {"name": "Ada"}}'
+    example = json.dumps(EXAMPLE if demo else {"type": "hello", "payload": {"name": "Ada"}})
     console.print("\nSend a message (paste this as it is):\n", markup=False)
     lines = (
         f"curl -sS '{url}/v1/messages?wait=10' \\",
@@ -82,6 +90,6 @@ def _quiet_logs() -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=__import__("sys").stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )

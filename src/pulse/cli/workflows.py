@@ -90,12 +90,7 @@ def export(
     async def work() -> None:
         async with session(data) as pulse:
             workflows, entities = await read_all(pulse, await pulse.place(organization, environment))
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for record in workflows:
-            path = folder / file_name(record.name)
-            path.write_text(to_yaml(to_document(record, entities)), encoding="utf-8")
-            files.append(str(path))
+        files = _write_all(folder, workflows, entities)
         if json_:
             return print_json({"files": files})
         console.print(f"{len(files)} workflows written to {folder}")
@@ -151,6 +146,16 @@ async def read_all(pulse: Session, place: dict[str, str]) -> tuple[list[Workflow
     workflows = [_workflow(row) for row in await _pages(pulse, "/api/workflows", place)]
     entities = {row["id"]: _entity(row) for row in await _pages(pulse, "/api/workflow-entities", place)}
     return workflows, entities
+
+
+def _write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Entity]) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for record in workflows:
+        path = folder / file_name(record.name)
+        path.write_text(to_yaml(to_document(record, entities)), encoding="utf-8")
+        files.append(str(path))
+    return files
 
 
 def to_yaml(document: dict[str, Any]) -> str:

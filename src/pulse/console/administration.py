@@ -41,7 +41,7 @@ class EnvironmentBody(NamedBody):
 class KeyBody(NamedBody):
     """A new API key; no scopes: it may do everything in its environment."""
 
-    scopes: list[Annotated[str, Field(pattern=r"^[a-z-]+:[a-z-]+$")]] = []
+    scopes: list[Annotated[str, Field(pattern=r"^[a-z-]+:[a-z-]+$")]] = Field(default_factory=list)
 
 
 class SourceBody(NamedBody):

@@ -12,7 +12,7 @@ from pulse.core.errors import PulseError
 
 
 def console_app(**parts: Any) -> FastAPI:
-    """The application; `parts` are what its routes use, by name: authenticator, tenancy, workflows, reader, and so on."""
+    """The application; `parts` are what its routes use, by name: authenticator, tenancy, workflows, and so on."""
     app = FastAPI(title="Pulse", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.add_exception_handler(PulseError, on_pulse_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)

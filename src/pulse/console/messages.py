@@ -24,7 +24,7 @@ Status = Literal["pending", "held", "success", "fail", "ignore", "canceled"]
 
 
 @router.get("")
-async def list_messages(
+async def list_messages(  # noqa: PLR0917 - each is a parameter of the query
     principal: MayReadMessages,
     request: Request,
     status: Status | None = None,

@@ -33,7 +33,7 @@ async def list_workflows(
 ) -> Any:
     wanted = Page(page, limit)
     found, total = await _store(request).workflows(
-        principal.organization_id, principal.environment_id, wanted, is_active
+        principal.organization_id, principal.environment_id, wanted, is_active=is_active
     )
     return paged([shown(workflow) for workflow in found], wanted, total)
 

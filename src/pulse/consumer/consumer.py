@@ -172,7 +172,7 @@ class Consumer:
             await self._store(self._evaluator.gave_up(work, error))
 
     async def _put_off(self, work: Work) -> None:
-        """Hands the message back for a later try. Where even that fails, its lease runs out, and the sweeper does it."""
+        """Hands the message back for a later try. Where that fails, its lease runs out, and the sweeper does it."""
         with contextlib.suppress(PulseError):
             await self._queue.release([work], 0 if self._stopping else PUT_OFF_MS)
 

@@ -147,7 +147,7 @@ class StorageFull(Unavailable):
 
 
 class StorageReadOnly(Unavailable):
-    """The data folder cannot be written to; nothing was stored. Check its owner, its mode and how the disk is mounted."""
+    """The data folder cannot be written to; nothing was stored. Check its owner, its mode, and the mount."""
 
     code = "storage_read_only"
 

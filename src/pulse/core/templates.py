@@ -9,7 +9,7 @@ from typing import Any
 
 from pulse.core.conditions import dotted
 
-# No blanks of its own: with `\s*` at both ends the time for an unclosed "{{" grows with the cube of the blanks after it.
+# Takes no blanks apart: with `\s*` at both ends an unclosed "{{" costs the cube of the number of blanks after it.
 _PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}")
 
 
@@ -40,7 +40,7 @@ def single_placeholder(text: str) -> list[str] | None:
 
 
 def argument(name: str, value: Any) -> dict[str, Any]:
-    """An argument as it is bound: `{name, path}` keeps the value's type, `{name, parts}` is text, `{name, literal}` itself."""
+    """An argument as it is bound: `{name, path}` keeps the type, `{name, parts}` is text, `{name, literal}` itself."""
     if not isinstance(value, str):
         return {"name": name, "literal": value}
     path = single_placeholder(value)

@@ -17,7 +17,7 @@ def shown_status(state: str) -> str:
 
 @dataclass(frozen=True)
 class NewMessage:
-    """A message on its way in. `payload` is one line of JSON; `fingerprint` identifies the body for its idempotency key."""
+    """A message on its way in. `payload` is one line of JSON; `fingerprint` tells bodies under one key apart."""
 
     id: str
     organization_id: str

@@ -7,6 +7,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
 from pulse.core.ids import first_id_at
 from pulse.messages.archive import Archive
+from pulse.messages.partitions import Partitions
 from pulse.messages.records import DELETED, OUTCOMES
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import chunks
@@ -26,10 +27,13 @@ class Retention:
         self._archive = archive
         self._clock = clock
         self._days = days
+        self._partitions = Partitions(database, tables, clock)
 
     async def enforce(self) -> int:
         """Deletes everything that is too old; how many messages that were."""
         cutoff = self._clock.now_ms() - self._days * DAY_MS
+        await self.make_room()
+        await self._partitions.drop_before(cutoff)
         gone = 0
         while (batch := await self._old_messages(cutoff)) != []:
             async with self._database.write() as connection:
@@ -40,6 +44,10 @@ class Retention:
         if gone:
             await self.give_back()
         return gone
+
+    async def make_room(self) -> None:
+        """Makes the partitions for what is to come, where there are any."""
+        await self._partitions.make_ahead()
 
     async def delete(self, organization_id: str, message_id: str) -> None:
         """Deletes one message. Raises NotFound; Conflict while it has no outcome (cancel it first)."""

@@ -1,4 +1,4 @@
-"""Waiting for a message to end: told at once where it ends in this process, found by looking where it ends elsewhere."""
+"""Waiting for a message to end: told at once where it ends in this process, found by looking elsewhere."""
 
 import asyncio
 import contextlib

@@ -4,10 +4,10 @@ from typing import Protocol
 
 
 class Objects(Protocol):
-    """Bytes under keys such as `org/env/success/2026/11/21/04-seg.ndjson.zst`. Objects are written once and never changed."""
+    """Bytes under keys such as `org/env/success/2026/11/21/04-seg.ndjson.zst`, written once and never changed."""
 
     async def put(self, key: str, data: bytes) -> None:
-        """Stores an object durably. Writing the same key again is allowed only with the same bytes: the first ones stay.
+        """Stores an object durably. A key is written again only with the same bytes: the first ones stay.
 
         Raises Unavailable (StorageFull where that is the cause); then nothing is stored under the key, or all of it.
         """

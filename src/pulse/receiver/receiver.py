@@ -78,7 +78,7 @@ class Receiver:
         return accepted
 
     async def accept_batch(self, principal: Principal, body: bytes) -> list[dict[str, Any]]:
-        """One entry an item, in order: accepted, or the problem with it. Good items are stored though others are not."""
+        """One entry an item, in order: accepted, or the problem with it. Good items are stored though others fail."""
         items = split_batch(body)
         return list(await asyncio.gather(*(self._accept_item(principal, item) for item in items)))
 

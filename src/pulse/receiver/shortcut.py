@@ -1,4 +1,4 @@
-"""The way in that is taken most, `POST /v1/messages`, without the framework's layers: they cost as much as the work itself.
+"""The way in that is taken most, `POST /v1/messages`, without the framework's layers, which cost as much as the work.
 
 The route is the same function as in app.py, and errors are answered in the same way; only the path to it is shorter.
 """

@@ -94,7 +94,7 @@ class Committer:
             answers = await self._in_one_transaction(batch)
         except Unavailable as error:
             _fail(batch, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whose fault it is, bisecting finds out
             await self._bisect(batch, error)
         else:
             for entry, answer in zip(batch, answers, strict=True):

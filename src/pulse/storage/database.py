@@ -2,7 +2,8 @@
 
 SQLite has one writer connection, and only that one checkpoints: SQLite before 3.51.3 can corrupt a WAL that two
 connections write and checkpoint at the same time. Writers begin with BEGIN IMMEDIATE, because a transaction that only
-turns into a writer later fails at once where it should wait. `synchronous=FULL`: what is acknowledged survives a power cut.
+turns into a writer later fails at once where it should wait. `synchronous=FULL`: what is acknowledged survives a
+power cut.
 """
 
 import sqlite3
@@ -99,7 +100,7 @@ class Database:
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except Exception:
+    except Exception:  # noqa: BLE001 - SQLAlchemy raises many kinds for a bad address
         raise Misconfigured("PULSE_DATABASE_URL is not a database address. Try sqlite+aiosqlite:///pulse.db.") from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise Misconfigured(f"{parsed.get_backend_name()} is no database that Pulse can use: sqlite or postgresql.")

@@ -58,7 +58,7 @@ def _upgrade(connection: Connection, prefix: str, branches: Sequence[Branch]) ->
     applied: list[str] = []
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        found = scripts._upgrade_revs("heads", revision)
+        found = scripts._upgrade_revs("heads", revision)  # noqa: SLF001 - what alembic.command.upgrade calls
         applied.extend(step.revision.revision for step in found)
         return found
 
@@ -70,7 +70,7 @@ def _upgrade(connection: Connection, prefix: str, branches: Sequence[Branch]) ->
 
 def _missing(connection: Connection, prefix: str, branches: Sequence[Branch]) -> list[str]:
     heads: Any = _context(connection, prefix).get_current_heads()
-    return [step.revision.revision for step in _scripts(branches)._upgrade_revs("heads", heads)]
+    return [step.revision.revision for step in _scripts(branches)._upgrade_revs("heads", heads)]  # noqa: SLF001 - as above
 
 
 def _context(connection: Connection, prefix: str, **options: Any) -> MigrationContext:

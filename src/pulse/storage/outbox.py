@@ -99,7 +99,7 @@ class Outbox:
         for row in waiting:
             try:
                 await handlers[row.topic](row.key, row.payload)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the entry stays and is tried again
                 await self._postpone(row.position, row.attempts)
             else:
                 await self._forget(row.position)

@@ -43,7 +43,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Source:
-    """Somebody who sends webhooks. `id` stands in the address and cannot be guessed; `secrets` are live ones, newest first."""
+    """Somebody who sends webhooks. `id` stands in the address and cannot be guessed; `secrets`: newest first."""
 
     id: str
     organization_id: str

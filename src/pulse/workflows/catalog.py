@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Plans:
-    """What messages of one environment are tried against, in order; `inactive` counts workflows that are switched off."""
+    """What messages of one environment are tried against, in order; `inactive` counts those switched off."""
 
     plans: tuple[Plan, ...]
     inactive: int

@@ -122,10 +122,13 @@ class WorkflowStore:
         organization_id: str,
         environment_id: str | None = None,
         page: Page | None = None,
+        *,
         is_active: bool | None = None,
     ) -> tuple[list[Workflow], int]:
         """A page of workflows in the order they are tried (all of them without `page`), and how many there are."""
-        rows, total = await self._list(self._tables.workflows, organization_id, environment_id, page, is_active)
+        rows, total = await self._list(
+            self._tables.workflows, organization_id, environment_id, page, is_active=is_active
+        )
         return [_workflow(row) for row in rows], total
 
     # ---- within a transaction --------------------------------------------------------------------------------
@@ -159,6 +162,7 @@ class WorkflowStore:
         organization_id: str,
         environment_id: str | None,
         page: Page | None,
+        *,
         is_active: bool | None = None,
     ) -> tuple[list[RowMapping], int]:
         query = select(table).where(table.c.organization_id == organization_id)

@@ -22,6 +22,9 @@ def to_document(workflow: Workflow, entities: Mapping[str, Entity]) -> dict[str,
     keys: dict[str, str] = {}
 
     def key_of(entity_id: str) -> str:
+        if entity_id not in entities:
+            # A node that stands nowhere in the tree may refer to what is gone, and unknown fields to anything.
+            return entity_id
         if entity_id not in keys:
             keys[entity_id] = _free(_slug(entities[entity_id].name), set(keys.values()))
         return keys[entity_id]

@@ -1,4 +1,4 @@
-"""What a script, a message and a process may use. The child is told the same figures, but the parent does not rely on it."""
+"""What a script, a message and a process may use. The child is told the same, but the parent does not rely on it."""
 
 import os
 from dataclasses import dataclass

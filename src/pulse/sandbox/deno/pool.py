@@ -334,7 +334,7 @@ def _run(n: int, *, job: Job, define: list) -> bytes:  # type: ignore[type-arg]
 
 
 def _answer(n: int, *, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
-    return answer_frame(n, job_id, seq, answer.ok, answer.payload, at)
+    return answer_frame(n, job_id, seq, answer, at)
 
 
 def _drop(n: int, *, job_id: str) -> bytes:

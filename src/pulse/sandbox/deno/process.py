@@ -66,13 +66,11 @@ class DenoProcess(asyncio.SubprocessProtocol):
     async def start(
         cls, listener: Listener, limits: Limits, argv: list[str], environment: dict[str, str]
     ) -> "DenoProcess":
-        """Starts a child and waits until it is ready; raises TimeoutError when it is not in time, OSError when it cannot."""
+        """Starts a child and waits until it is ready. Raises TimeoutError when it is late, OSError when it cannot."""
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.subprocess_exec(
+        _, process = await loop.subprocess_exec(
             lambda: cls(listener, limits), *argv, env=environment, stdin=-1, stdout=-1, stderr=-3, close_fds=True
         )
-        process = protocol
-        process._transport = transport
         try:
             async with asyncio.timeout(limits.boot_ms / 1000):
                 await asyncio.shield(process.ready)
@@ -80,7 +78,7 @@ class DenoProcess(asyncio.SubprocessProtocol):
             process.kill("boot")
             await process.ended
             raise
-        process._bound_memory()
+        process.bound_memory()
         return process
 
     @property
@@ -125,6 +123,9 @@ class DenoProcess(asyncio.SubprocessProtocol):
                     self._transport.send_signal(signal.SIGKILL)
 
     # ---- asyncio.SubprocessProtocol --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         first, *more = cast(bytes, data).split(NEWLINE)
@@ -199,7 +200,7 @@ class DenoProcess(asyncio.SubprocessProtocol):
             self._watch_until(over)
 
     # Before it has booted, V8 needs more address space than it will ever be allowed to fill.
-    def _bound_memory(self) -> None:
+    def bound_memory(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             allowed = _data_bytes(self.pid) + 2 * self._limits.isolate_memory * MIB
             resource.prlimit(self.pid, resource.RLIMIT_DATA, (allowed, allowed))

@@ -69,9 +69,9 @@ def run_frame(n: int, job: Job, define: list[Plan]) -> bytes:
     )
 
 
-def answer_frame(n: int, job_id: str, seq: int, ok: bool, payload: bytes, at: int) -> bytes:
-    header = {"t": "answer", "n": n, "id": job_id, "seq": seq, "ok": ok, "at": at}
-    return _encoder.encode(header) + b"\t" + payload + b"\n"
+def answer_frame(n: int, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
+    header = {"t": "answer", "n": n, "id": job_id, "seq": seq, "ok": answer.ok, "at": at}
+    return _encoder.encode(header) + b"\t" + answer.payload + b"\n"
 
 
 def drop_frame(n: int, job_id: str) -> bytes:
@@ -96,7 +96,7 @@ def read_asks(payload: bytes) -> list[Ask]:
 
 
 def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
-    """The verdict in a `done` frame. Raises BrokenFrame for one that is too large, or no JSON, or of no known status."""
+    """The verdict in a `done` frame. Raises BrokenFrame where it is too large, no JSON, or of no known status."""
     if len(payload) > limit or said.status not in STATUSES:
         raise BrokenFrame("The verdict is too large, or of no known status.")
     try:
