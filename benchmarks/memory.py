@@ -16,8 +16,9 @@ BAR_MIB = 250
 
 def resident_mib(pid: int) -> float:
     """What the process and its children hold in memory."""
-    children = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True).stdout.split()
-    return sum(_pss_kib(int(one)) for one in [pid, *children]) / 1024
+    found = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
+    children = [int(child) for child in found.stdout.split()]
+    return sum(map(_pss_kib, [pid, *children])) / 1024
 
 
 def _pss_kib(pid: int) -> int:

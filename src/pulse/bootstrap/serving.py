@@ -5,8 +5,9 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awai
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     try:
         await platform.start()
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
@@ -86,6 +87,17 @@ async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awai
         await serving
     finally:
         await platform.stop()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, asked to stop by a signal, and nothing more: it would raise the signal again before Pulse has stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _spare_the_collector() -> None:

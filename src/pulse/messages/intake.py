@@ -123,7 +123,8 @@ class Intake:
         keys = self._tables.keys
         columns = (keys.c.organization_id, keys.c.environment_id, keys.c.key)
         known = {}
-        for part in chunks(messages):
+        # In one order everywhere: two processes that write the same keys must not wait for each other.
+        for part in chunks(list(messages)):
             await connection.execute(self._insert_or_leave(), [_key_row(message) for message in part])
             query = select(*columns, keys.c.message_id, keys.c.fingerprint)
             rows = await connection.execute(query.where(tuple_(*columns).in_([_key(message) for message in part])))

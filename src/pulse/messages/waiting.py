@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from pulse.messages.records import OUTCOMES, StoredMessage
 
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 0.25
+REMEMBERED = 10_000
 Read = Callable[[str, str], Awaitable[StoredMessage]]
 
 
@@ -16,9 +18,13 @@ class Waiting:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._events: dict[str, list[asyncio.Event]] = {}
+        self._recent: OrderedDict[str, None] = OrderedDict()
 
     def ended(self, message_id: str) -> None:
         """To be called when an outcome was committed in this process."""
+        self._recent[message_id] = None
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
         for event in self._events.get(message_id, ()):
             event.set()
 
@@ -38,10 +44,12 @@ class Waiting:
 
     async def _watch(self, organization_id: str, message_id: str, event: asyncio.Event) -> StoredMessage:
         while True:
+            # Most messages end here and soon: looking before there is news would read each of them twice.
+            if message_id not in self._recent:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        await event.wait()
+            event.clear()
             stored = await self._read(organization_id, message_id)
             if stored.row.status in OUTCOMES:
                 return stored
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_AGAIN_S):
-                    await event.wait()
-            event.clear()

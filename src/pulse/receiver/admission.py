@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pulse.core.errors import StorageFull
+from pulse.core.errors import StorageFull, StorageReadOnly, Unavailable
 from pulse.receiver.problems import TooManyRequests
 
 PER_ORGANIZATION = 4_000
@@ -26,7 +26,7 @@ class Admission:
         self._low_water = low_water
         self._inside: Counter[str] = Counter()
         self._looked_at = 0.0
-        self._full = False
+        self._trouble: tuple[type[Unavailable], str] | None = None
 
     @contextmanager
     def entering(self, organization_id: str, count: int = 1) -> Iterator[None]:
@@ -46,6 +46,16 @@ class Admission:
         now = time.monotonic()
         if self._folder is not None and now - self._looked_at > LOOK_AGAIN_S:
             self._looked_at = now
-            self._full = shutil.disk_usage(self._folder).free < self._low_water
-        if self._full:
-            raise StorageFull(f"Less than {self._low_water >> 20} MiB of disk are left; nothing was accepted.")
+            self._trouble = self._look(self._folder)
+        if self._trouble is not None:
+            kind, words = self._trouble
+            raise kind(words)
+
+    def _look(self, folder: Path) -> tuple[type[Unavailable], str] | None:
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:
+            return StorageReadOnly, "The data folder is gone; nothing was accepted."
+        if free < self._low_water:
+            return StorageFull, f"Less than {self._low_water >> 20} MiB of disk are left; nothing was accepted."
+        return None

@@ -14,8 +14,9 @@ from pulse.core.errors import Fault, InvalidFields, NotFound, PulseError
 from pulse.messages.result import document
 from pulse.receiver.bodies import envelope, read_body, require_json
 from pulse.receiver.problems import MethodNotAllowed, on_pulse_error, problem_response
-from pulse.receiver.receiver import Receiver, accepted_body, addressing
+from pulse.receiver.receiver import Receiver, accepted_body, addressing, split_batch
 
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_BATCH_BYTES = 8 << 20
 MAX_WAIT_S = 60.0
 Check = Callable[[], Awaitable[str | None]]
@@ -61,9 +62,9 @@ async def post_message(request: Request) -> Response:
 async def post_batch(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
     principal = await receiver.principal(request.headers.get("authorization"), request.query_params)
-    require_json(request, "application/x-ndjson", "application/ndjson", "application/jsonl")
+    media = require_json(request, *NDJSON)
     body = await read_body(request, MAX_BATCH_BYTES)
-    return _json(await receiver.accept_batch(principal, body), 202)
+    return _json(await receiver.accept_batch(principal, split_batch(body, lines=media in NDJSON)), 202)
 
 
 async def post_hook(request: Request) -> Response:
@@ -80,8 +81,12 @@ async def healthy(_request: Request) -> Response:
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    found = MethodNotAllowed() if error.status_code == 405 else NotFound("There is nothing at this address.")
-    return await on_pulse_error(request, found)
+    if error.status_code != 405:
+        return await on_pulse_error(request, NotFound("There is nothing at this address."))
+    allowed = (error.headers or {}).get("Allow", "")
+    response = await on_pulse_error(request, MethodNotAllowed(f"This address takes only {allowed}."))
+    response.headers["Allow"] = allowed
+    return response
 
 
 async def on_failure(_request: Request, _error: Exception) -> Response:

@@ -61,6 +61,8 @@ def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
         raise too_large(limit, len(body))
     if not unpacker.eof:
         raise InvalidEncoding("The compressed body ends too early.")
+    if unpacker.unused_data:
+        raise InvalidEncoding("Something follows the compressed body: compress it as a whole.")
     return body
 
 
@@ -86,7 +88,7 @@ def parse_quickly(raw: bytes) -> Any:
     if len(raw) < QUICK_BYTES and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and b"\\u" not in raw:
         try:
             value = _decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return parse(raw)
         if _encode(value) == raw:
             return value

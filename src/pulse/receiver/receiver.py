@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +11,21 @@ import msgspec
 import structlog
 
 from pulse.core.clock import Clock
-from pulse.core.errors import Fault, IdempotencyConflict, InvalidFields, NotFound, PulseError
+from pulse.core.errors import Fault, IdempotencyConflict, InvalidFields, InvalidJson, NotFound, PulseError
 from pulse.core.ids import Ids
 from pulse.core.json import parse
 from pulse.messages.intake import Intake
 from pulse.messages.records import Accepted, NewMessage, StoredMessage
 from pulse.messages.waiting import Waiting
 from pulse.receiver.admission import Admission
-from pulse.receiver.bodies import Envelope, envelope_of, hook_envelope
+from pulse.receiver.bodies import Envelope, envelope_of, hook_envelope, too_large
 from pulse.receiver.metrics import ReceiverMetrics
 from pulse.receiver.problems import problem
 from pulse.receiver.signatures import Headers, verify
 from pulse.tenancy.access import Authenticator, Principal, authorize
-from pulse.tenancy.records import Source
 from pulse.tenancy.sources import SourceStore
 
 log = structlog.get_logger(__name__)
-SOURCE_KEPT_S = 10.0
 MAX_KEY = 255
 MAX_BATCH = 1_000
 
@@ -54,9 +52,6 @@ class Receiver:
     clock: Clock
     max_message_bytes: int
 
-    def __post_init__(self) -> None:
-        self._kept_sources: dict[str, tuple[float, Source]] = {}
-
     async def principal(self, authorization: str | None, query: Mapping[str, str]) -> Principal:
         """Whoever sends; the operator's own commands say in the query for which environment."""
         principal = await self.authenticator.authenticate(authorization)
@@ -77,18 +72,19 @@ class Receiver:
         (self.metrics.repeated if accepted.deduplicated else self.metrics.accepted).inc()
         return accepted
 
-    async def accept_batch(self, principal: Principal, body: bytes) -> list[dict[str, Any]]:
+    async def accept_batch(self, principal: Principal, items: Sequence[bytes]) -> list[dict[str, Any]]:
         """One entry an item, in order: accepted, or the problem with it. Good items are stored though others fail."""
-        items = split_batch(body)
         return list(await asyncio.gather(*(self._accept_item(principal, item) for item in items)))
 
     async def accept_hook(self, source_id: str, headers: Headers, raw: bytes) -> Accepted:
         """Verifies and stores a webhook; a delivery that comes again is a repeat. Raises NotFound, InvalidSignature."""
-        source = await self._source(source_id)
+        source = await self.sources.find(source_id)
+        if source is None:
+            raise NotFound("There is no webhook source at this address.")
         delivery = verify(source, headers, raw, self.clock.now_ms())
         principal = Principal(source.organization_id, source.environment_id, source.id)
         envelope = hook_envelope(raw, f"{source.kind}.{delivery.event}"[:200], delivery.headers, principal)
-        key = f"{source.id}:{delivery.id}"[:MAX_KEY] if delivery.id else None
+        key = _delivery_key(source.id, delivery.id) if delivery.id else None
         return await self.accept(principal, envelope, raw, Addressing(idempotency_key=key))
 
     async def outcome(self, principal: Principal, message_id: str, seconds: float) -> StoredMessage | None:
@@ -103,7 +99,7 @@ class Receiver:
         try:
             message, raw, addressing = unwrap(item)
             if len(raw) > self.max_message_bytes:
-                raise InvalidFields([Fault("", "too_large", f"A message has at most {self.max_message_bytes} bytes.")])
+                raise too_large(self.max_message_bytes, len(raw))
             accepted = await self.accept(principal, envelope_of(message, raw, principal), raw, addressing)
         except PulseError as error:
             self.refused(error)
@@ -124,34 +120,41 @@ class Receiver:
             fingerprint=hashlib.sha256(raw).digest() if key else None,
         )
 
-    async def _source(self, source_id: str) -> Source:
-        kept = self._kept_sources.get(source_id)
-        if kept is not None and time.monotonic() < kept[0]:
-            return kept[1]
-        source = await self.sources.find(source_id)
-        if source is None:
-            raise NotFound("There is no webhook source at this address.")
-        self._kept_sources[source_id] = (time.monotonic() + SOURCE_KEPT_S, source)
-        return source
-
 
 def accepted_body(accepted: Accepted) -> dict[str, Any]:
     body: dict[str, Any] = {"id": accepted.id, "status": "accepted"}
     return {**body, "deduplicated": True} if accepted.deduplicated else body
 
 
-def split_batch(body: bytes) -> list[bytes]:
-    """The items of a JSON array or of NDJSON, each as it came. Raises InvalidFields, InvalidJson."""
+def _delivery_key(source_id: str, delivery_id: str) -> str:
+    key = f"{source_id}:{delivery_id}"
+    return key if len(key) <= MAX_KEY else f"{source_id}:{hashlib.sha256(delivery_id.encode()).hexdigest()}"
+
+
+def split_batch(body: bytes, *, lines: bool = False) -> list[bytes]:
+    """The items of a JSON array or of NDJSON (of that surely: `lines`), each as it came.
+
+    What is wrong within an item is found when it is accepted, and concerns that item alone. Raises InvalidFields,
+    InvalidJson.
+    """
     text = body.strip()
-    if text.startswith(b"["):
-        parse(text, max_depth=10_000, max_keys=len(text))
-        items = [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    if text.startswith(b"[") and not lines:
+        items = _elements(text)
     else:
         items = [line for line in text.splitlines() if line.strip()]
     if not 1 <= len(items) <= MAX_BATCH:
         words = f"A batch has 1 to {MAX_BATCH} messages; this one has {len(items)}."
         raise InvalidFields([Fault("", "batch_size", words)])
     return items
+
+
+def _elements(text: bytes) -> list[bytes]:
+    try:
+        return [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # It is no JSON at all: this says where.
+        parse(text, max_depth=len(text), max_keys=len(text))
+        raise InvalidJson from None
 
 
 def unwrap(item: bytes) -> tuple[Any, bytes, Addressing]:

@@ -240,12 +240,9 @@ class Claims:
         c = self._table.c
         # A row that somebody is just writing is passed over: a holder that stands still in the middle of its transaction
         # must not hold up the sweep of all the others.
-        dead = self._database.locked(select(c.id).where(c.state == RUNNING, whose)).cte("dead")
-        counted = (
-            self._freed()
-            .where(c.id.in_(select(dead.c.id)))
-            .values(deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer))
-        )
+        dead = self._database.locked(select(c.id).where(c.state == RUNNING, whose))
+        counted = self._freed().where(c.id.in_(dead))
+        counted = counted.values(deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer))
         async with self._database.write() as connection:
             return (await connection.execute(counted)).rowcount
 

@@ -2,13 +2,14 @@
 
 import base64
 import os
+import time
 
 import msgspec
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.clock import Clock
-from pulse.core.errors import Fault, InvalidFields, NotFound
+from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import ALPHABET
 from pulse.storage.database import Database
 from pulse.tenancy.records import SOURCE_KINDS, Environment, Source
@@ -16,6 +17,7 @@ from pulse.tenancy.tables import TenancyTables
 from pulse.tenancy.vault import Vault
 
 LIVE_SECRETS = 2
+KEPT_S = 10.0
 
 
 class SourceStore:
@@ -26,11 +28,15 @@ class SourceStore:
         self._tables = tables
         self._vault = vault
         self._clock = clock
+        self._changes = 0
+        self._kept: dict[str, tuple[float, Source]] = {}
 
     async def create(self, environment: Environment, name: str, kind: str, secret: str | None = None) -> Source:
         """A new source, with a secret of its own where none is given. Raises InvalidFields for an unknown kind."""
         if kind not in SOURCE_KINDS:
             raise InvalidFields([Fault("kind", "unknown_kind", f"{kind!r} is none of: {', '.join(SOURCE_KINDS)}.")])
+        if kind == "none" and secret is not None:
+            raise InvalidFields([Fault("secret", "not_used", "A source of kind none checks no signature.")])
         secrets = () if kind == "none" else (secret or _new_secret(kind),)
         source = Source(
             id=_unguessable_id(),
@@ -54,22 +60,41 @@ class SourceStore:
             return [_record(row, ()) for row in (await connection.execute(query)).mappings()]
 
     async def rotate(self, organization_id: str, source_id: str, secret: str | None = None) -> Source:
-        """Puts a new secret before the present one, which stays valid until the next rotation. Raises NotFound."""
+        """Puts a new secret before the present one, which stays valid until the next rotation.
+
+        Raises NotFound; Conflict for a source that has no secret.
+        """
         c = self._tables.sources.c
         mine = (c.organization_id == organization_id) & (c.id == source_id)
         async with self._database.write() as connection:
             row = (await connection.execute(select(self._tables.sources).where(mine))).mappings().first()
             if row is None:
                 raise NotFound(f"There is no source {source_id!r}.")
+            if row["kind"] == "none":
+                raise Conflict("A source of kind none checks no signature: it has no secret to rotate.")
             wrapped = await self._data_key(connection, organization_id)
             secrets = (secret or _new_secret(row["kind"]), *self._secrets(row, wrapped))[:LIVE_SECRETS]
             source = _record(row, secrets)
             sealed = self._row(source, wrapped)["secrets"]
             await connection.execute(update(self._tables.sources).where(mine).values(secrets=sealed))
+        self._changes += 1
+        self._kept.pop(source_id, None)
         return source
 
     async def find(self, source_id: str) -> Source | None:
-        """The source with its secrets, for the receiver: the id itself is what a sender knows."""
+        """The source with its secrets, for the receiver: the id itself is what a sender knows.
+
+        Kept for KEPT_S; a change made by this process is in force at once.
+        """
+        kept = self._kept.get(source_id)
+        if kept is not None and time.monotonic() < kept[0]:
+            return kept[1]
+        changes, source = self._changes, await self._read(source_id)
+        if source is not None and changes == self._changes:
+            self._kept[source_id] = (time.monotonic() + KEPT_S, source)
+        return source
+
+    async def _read(self, source_id: str) -> Source | None:
         async with self._database.read() as connection:
             query = select(self._tables.sources).where(self._tables.sources.c.id == source_id)
             row = (await connection.execute(query)).mappings().first()

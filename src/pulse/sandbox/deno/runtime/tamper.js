@@ -26,7 +26,8 @@
 //   private elements  `#x` can be stamped on any object, frozen or not, but only the class that declared it sees it, and that
 //                     class died with its message. The same holds for a script's WeakMap and its entries.
 //   the rest          template objects are frozen; Symbol.for, Date, Intl and compiled code hold nothing a script could put
-//                     there and read back. What the kernel keeps in closures, or in a Map within reach, is the kernel's care.
+//                     there and read back. The kernel sees to its own: closures, a Map within reach, and classes with
+//                     private elements, which must extend nothing (a script can make `super` return any object).
 //
 // `verify` runs no code of a script: it calls captured functions, which on ordinary objects call nothing, and reads own
 // properties. A field that a descriptor lacks is looked up on `Object.prototype`, which by then has no unknown keys.
@@ -62,25 +63,29 @@ export function tamper(options) {
   );
 
   const UNWANTED = ['Atomics', 'FinalizationRegistry', 'SharedArrayBuffer', 'WeakRef', 'WebAssembly'];
+  const REPLACED = ['console', 'queueMicrotask'];
 
   const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
   const isNative = (value) => typeof value === 'function' && apply(sourceOf, value, []).endsWith('{ [native code] }');
   const hasNative = (object) => ownKeys(object).some((key) => isNative(getOwnPropertyDescriptor(object, key).value));
 
-  // The engine's and Deno's globals are native functions or namespaces of such; the kernel's are written in JavaScript.
-  function isForeign(key) {
-    if (ALLOWED.has(key)) return false;
-    const { value } = getOwnPropertyDescriptor(world, key);
-    return isObject(value) && (isNative(value) || hasNative(value));
-  }
-
   function strip() {
     // Deleted unread: reading `WebAssembly` makes all of it, which takes 0.3 ms.
     UNWANTED.forEach((key) => deleteProperty(world, key));
-    ownKeys(world).filter(isForeign).forEach((key) => deleteProperty(world, key));
+    deleteForeign();
     deleteProperty(Intl, 'v8BreakIterator');
     setPrototypeOf(world, objectPrototype);
     silenceCallSites();
+  }
+
+  // V8's and Deno's globals are native functions or namespaces of such, and stand before the kernel's, which are neither.
+  function deleteForeign() {
+    for (const key of ownKeys(world)) {
+      if (ALLOWED.has(key)) continue;
+      const { value } = getOwnPropertyDescriptor(world, key);
+      if (isObject(value) && (isNative(value) || hasNative(value))) deleteProperty(world, key);
+      else if (!REPLACED.includes(key)) return;
+    }
   }
 
   function silenceCallSites() {
@@ -101,7 +106,7 @@ export function tamper(options) {
   const watched = [];
   let walked = 0;
 
-  // One object for each intrinsic that only syntax or a call leads to; `parts` when its own accessors count too.
+  // Visits the accessors that errors and arguments carry; gives an object for each prototype that no name leads to.
   function samples() {
     const captured = {};
     Error.captureStackTrace(captured);
