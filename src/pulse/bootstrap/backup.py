@@ -10,11 +10,12 @@ import os
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from contextlib import closing
 from pathlib import Path
 
 from pulse.bootstrap.settings import Settings
-from pulse.core.errors import Conflict, Misconfigured, NotFound, StorageReadOnly
+from pulse.core.errors import Conflict, Misconfigured, NotFound, StorageDown, StorageReadOnly
 
 DATABASE = "pulse.db"
 FILES = ("secret.key", "credentials.json")
@@ -62,12 +63,14 @@ def _write(data: Path, file: Path) -> int:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StorageReadOnly(f"The backup cannot be written to {file}: {error.strerror or error}.") from None
+    except sqlite3.Error as error:
+        raise StorageDown(f"The database in {data} cannot be copied: {error}.") from None
     return file.stat().st_size
 
 
 def _copy_database(source: Path, target: Path) -> None:
     # A reader of its own: it takes a snapshot of the WAL and never checkpoints.
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reader:
+    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as reader:
         reader.execute("PRAGMA wal_autocheckpoint=0")
         with closing(sqlite3.connect(target)) as writer:
             reader.backup(writer)
@@ -75,11 +78,15 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _read(data: Path, file: Path) -> None:
+    """Unpacked within the folder, which may be a mount, and moved once all of it is there, the database last."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tarfile.open(file, "r:gz") as tar:
-            tar.extractall(data, filter="data")
-    except (OSError, tarfile.TarError) as error:
+        with tempfile.TemporaryDirectory(prefix="restore-", dir=data) as folder:
+            with tarfile.open(file, "r:gz") as tar:
+                tar.extractall(folder, filter="data")
+            if not (Path(folder) / DATABASE).is_file():
+                raise NotFound(f"{file} is no backup of Pulse: there is no database in it.")
+            for part in sorted(Path(folder).iterdir(), key=lambda part: part.name == DATABASE):
+                part.replace(data / part.name)
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise NotFound(f"{file} is no backup that can be read: {error}.") from None
-    if not (data / DATABASE).exists():
-        raise NotFound(f"{file} is no backup of Pulse: there is no database in it.")

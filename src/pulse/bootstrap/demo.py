@@ -1,21 +1,24 @@
 """What the first start makes: an organization, an environment, a key, and example workflows for GitHub's webhooks."""
 
+import contextlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from pulse.bootstrap.wiring import Parts, write_private
-from pulse.core.errors import NotFound
+from pulse.core.errors import Conflict, NotFound
 from pulse.tenancy.records import Environment
 from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.transfer import check_document, with_ids
 
 ORGANIZATION = "Demo"
 ENVIRONMENT = "development"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,23 @@ async def _new_demo(parts: Parts, url: str, *, with_workflows: bool) -> Demo:
 
 
 async def _environment(parts: Parts) -> Environment:
-    try:
-        organization = await parts.tenancy.organization(ORGANIZATION)
-    except NotFound:
-        organization = await parts.tenancy.create_organization(ORGANIZATION)
-    try:
-        return await parts.tenancy.environment(organization.id, ENVIRONMENT)
-    except NotFound:
-        return await parts.tenancy.create_environment(organization.id, ENVIRONMENT)
+    store = parts.tenancy
+    organization = await _present(
+        lambda: store.organization(ORGANIZATION), lambda: store.create_organization(ORGANIZATION)
+    )
+    return await _present(
+        lambda: store.environment(organization.id, ENVIRONMENT),
+        lambda: store.create_environment(organization.id, ENVIRONMENT),
+    )
+
+
+async def _present(find: Callable[[], Awaitable[T]], make: Callable[[], Awaitable[T]]) -> T:
+    """What is found, or else made; on a server, another process may make it at the same moment."""
+    with contextlib.suppress(NotFound):
+        return await find()
+    with contextlib.suppress(Conflict):
+        return await make()
+    return await find()
 
 
 def example_documents() -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from typing import Literal
 
 from pulse.bootstrap.serving import find_running
 from pulse.bootstrap.settings import Settings, described
-from pulse.bootstrap.wiring import BRANCHES, PREFIX, limits_of
+from pulse.bootstrap.wiring import BRANCHES, PREFIX, limits_of, master_keys
 from pulse.core.errors import PulseError
 from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
 from pulse.sandbox.deno.walls import examine, self_test, supported
 from pulse.storage.database import Database
 from pulse.storage.migrations import pending
+from pulse.tenancy.vault import Vault
 
 FIXED_SQLITE = (3, 51, 3)
 LOW_WATER = 256 << 20
@@ -31,21 +32,35 @@ class Finding:
 
 async def examine_all(settings: Settings) -> list[Finding]:
     """Every finding, parts first, then the settings in force."""
-    findings = [_folder(settings), *await _database(settings), await _objects(settings), *await _sandbox(settings)]
+    findings = [_folder(settings), *_key(settings), *await _database(settings), await _objects(settings)]
+    findings += await _sandbox(settings)
     values = [Finding(name, "note", value or "(not set)") for name, value, _ in described(settings)]
     return findings + values
 
 
 def _folder(settings: Settings) -> Finding:
-    running = find_running(settings.data)
-    if running is not None:
-        return Finding("data folder", "ok", f"{settings.data}, in use by process {running.pid} at {running.url}")
     if not settings.data.exists():
         return Finding("data folder", "note", f"{settings.data} does not exist yet; the first start makes it")
+    if not settings.data.is_dir():
+        return Finding("data folder", "wrong", f"{settings.data} is no folder: choose another with --data")
     free = shutil.disk_usage(settings.data).free
     if free < LOW_WATER:
         return Finding("data folder", "wrong", f"only {free >> 20} MiB are free in {settings.data}: make room")
+    running = find_running(settings.data)
+    if running is not None:
+        return Finding("data folder", "ok", f"{settings.data}, in use by process {running.pid} at {running.url}")
     return Finding("data folder", "ok", f"{settings.data}, {free >> 30} GiB free")
+
+
+def _key(settings: Settings) -> list[Finding]:
+    """The master key, where it was given; one that Pulse made for itself is as it must be."""
+    if settings.is_embedded and settings.secret_key is None:
+        return []
+    try:
+        Vault(master_keys(settings))
+    except PulseError as error:
+        return [Finding("secret key", "wrong", error.message)]
+    return [Finding("secret key", "ok", "set")]
 
 
 async def _database(settings: Settings) -> list[Finding]:
@@ -93,7 +108,11 @@ async def _sandbox(settings: Settings) -> list[Finding]:
     ]
     if not walls:
         return [*findings, Finding("walls", "note", "none: a script that breaks out of V8 can do what Pulse can do")]
-    tested = await self_test(program, RUNTIME, settings.data, walls)
+    try:
+        tested = await self_test(program, RUNTIME, settings.data, walls)
+    except (OSError, TimeoutError) as error:
+        reason = str(error) or "no answer within ten seconds"
+        return [*findings, Finding("walls", "note", f"{', '.join(walls)}, but they could not be tested: {reason}")]
     open_ = [probe.attempt for probe in tested.probes if not probe.refused]
     if tested.holds:
         return [

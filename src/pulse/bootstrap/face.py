@@ -20,6 +20,8 @@ def face(parts: Parts, url: str, registry: CollectorRegistry, checks: Mapping[st
     """The ASGI application on these parts; `url` is where people reach it."""
     paths: list[BaseRoute] = [*routes(checks, registry), Mount("/api", app=_console(parts, url))]
     app = Starlette(routes=paths, exception_handlers=HANDLERS)
+    # A redirect of a POST is what most senders do not follow, and nothing tells them so.
+    app.router.redirect_slashes = False
     app.state.receiver = _receiver(parts, registry)
     return Shortcut(app)
 

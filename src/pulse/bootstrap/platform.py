@@ -32,7 +32,11 @@ class OpenData:
         self.local_token = f"local_{secrets.token_hex(24)}"
         self.registry = CollectorRegistry()
         self._lock = FolderLock(settings.data) if settings.is_embedded else None
-        self.parts: Parts = build(settings, self.local_token)
+        try:
+            self.parts: Parts = build(settings, self.local_token)
+        except PulseError:
+            self._unlock()
+            raise
 
     async def prepare(self) -> list[str]:
         """Brings the schema up to date; the revisions that were applied.
@@ -51,6 +55,9 @@ class OpenData:
     async def close(self) -> None:
         await self.parts.committer.drain()
         await self.parts.database.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
 

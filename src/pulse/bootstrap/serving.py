@@ -41,7 +41,7 @@ def find_running(data: Path) -> Running | None:
     try:
         found = json.loads((data / RUN_FILE).read_text())
         running = Running(found["url"], found["token"], found["pid"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return running if is_locked(data) else None
 
@@ -51,16 +51,16 @@ Announce = Callable[[Settings, str, Demo | None], Awaitable[None]]
 
 async def serve(settings: Settings, host: str, port: int, *, demo: bool, announce: Announce) -> None:
     """Runs the platform on `host:port` until SIGTERM or SIGINT. `announce` is called once it is ready."""
-    listener = _listen(host, port)
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{listener.getsockname()[1]}"  # noqa: S104
-    data = OpenData(settings, url)
-    try:
-        await data.prepare()
-        made = await make_demo(data.parts, settings.data / CREDENTIALS_FILE, url, with_workflows=demo)
-        await _run(data, listener, lambda: announce(settings, url, made))
-    finally:
-        (settings.data / RUN_FILE).unlink(missing_ok=True)
-        await data.close()
+    with contextlib.closing(_listen(host, port)) as listener:
+        url = url_of(host, listener.getsockname()[1])
+        data = OpenData(settings, url)
+        try:
+            await data.prepare()
+            made = await make_demo(data.parts, settings.data / CREDENTIALS_FILE, url, with_workflows=demo)
+            await _run(data, listener, lambda: announce(settings, url, made))
+        finally:
+            (settings.data / RUN_FILE).unlink(missing_ok=True)
+            await data.close()
 
 
 async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
@@ -90,7 +90,7 @@ async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awai
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, asked to stop by a signal, and nothing more: it would raise the signal again before Pulse has stopped."""
+    """Uvicorn, which a signal only asks to stop: it would raise the signal again before Pulse has stopped."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -109,8 +109,13 @@ def _spare_the_collector() -> None:
 
 def _leave_word(data: OpenData) -> None:
     word = {"url": data.url, "token": data.local_token, "pid": os.getpid()}
-    data.settings.data.mkdir(parents=True, exist_ok=True)
     write_private(data.settings.data / RUN_FILE, json.dumps(word))
+
+
+def url_of(host: str, port: int) -> str:
+    """Where this machine reaches what listens there."""
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,11 +1,13 @@
 """The settings, and the only place that reads the environment (and the TOML file that PULSE_CONFIG names)."""
 
 import os
+import re
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pulse.core.errors import Misconfigured
 
@@ -15,7 +17,8 @@ MIB = 1 << 20
 class Settings(BaseSettings):
     """Each field is set by the environment variable of its alias; the description says what it does."""
 
-    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore")
+    # Under its alias alone: a DATABASE_URL or SECRET_KEY of another program is none of ours.
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     data: Path = Field(
         Path(".pulse"), alias="PULSE_DATA", description="Folder that holds all state of the embedded mode."
@@ -76,9 +79,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = os.environ.get("PULSE_CONFIG")
-        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
-        return (init_settings, env_settings, *toml)
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _of_file(os.environ.get("PULSE_CONFIG"))))
 
     @property
     def is_embedded(self) -> bool:
@@ -101,9 +102,24 @@ def load_settings(data: Path | None = None, **overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise Misconfigured("Some settings are not as they must be. " + "; ".join(faults)) from None
+        raise Misconfigured(f"Some settings are not as they must be. {'; '.join(faults)}.") from None
+
+
+def _of_file(name: str | None) -> dict[str, Any]:
+    """What the TOML file says, under the names of the environment variables. Raises Misconfigured."""
+    if not name:
+        return {}
+    try:
+        with Path(name).open("rb") as file:
+            values = tomllib.load(file)
     except OSError as error:
-        raise Misconfigured(f"The file that PULSE_CONFIG names cannot be read: {error}.") from None
+        raise Misconfigured(f"PULSE_CONFIG names {name}, which cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise Misconfigured(f"PULSE_CONFIG names {name}, which is not TOML: {error}.") from None
+    unknown = sorted(values.keys() - {field.alias for field in Settings.model_fields.values()})
+    if unknown:
+        raise Misconfigured(f"PULSE_CONFIG names {name}, with settings that Pulse does not know: {', '.join(unknown)}.")
+    return values
 
 
 def described(settings: Settings) -> list[tuple[str, str, str]]:
@@ -111,5 +127,11 @@ def described(settings: Settings) -> list[tuple[str, str, str]]:
     rows = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        rows.append((str(field.alias), "" if value is None else str(value), field.description or ""))
+        rows.append((str(field.alias), "" if value is None else _masked(str(value)), field.description or ""))
     return rows
+
+
+def _masked(text: str) -> str:
+    """The setting without the passwords that an address may hold."""
+    text = re.sub(r"(://[^:/?#]*:).*@", r"\1***@", text)
+    return re.sub(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*", r"\1***", text)

@@ -143,7 +143,6 @@ def master_keys(settings: Settings) -> list[str]:
 def _kept_key(path: Path) -> str:
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, new_master_key())
         return path.read_text().strip()
     except OSError as error:
@@ -153,10 +152,23 @@ def _kept_key(path: Path) -> str:
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner may read, and makes it durable; it is there whole or not at all."""
     draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, text.encode())
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageReadOnly(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name in a folder is durable only when the folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    draft.replace(path)

@@ -2,12 +2,17 @@
 
 import difflib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from pulse.cli.session import Session
-from pulse.workflows.plan import entity_ids
+from pulse.console.bodies import Body, EntityBody, WorkflowBody
+from pulse.core.errors import Fault, InvalidFields
+from pulse.workflows.plan import check_workflow, entity_ids
 from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.transfer import to_document, with_ids
 
@@ -52,6 +57,48 @@ def changes_of(document: dict[str, Any], workflows: Sequence[Workflow], entities
     used = {entities[entity_id].name: entities[entity_id] for entity_id in entity_ids(present.data)}
     diff = _diff(_comparable(before), _comparable(document))
     return Change("change" if diff else "unchanged", name, document, present, used, diff)
+
+
+def check_contents(document: dict[str, Any]) -> None:
+    """Finds what Pulse would refuse, before anything of it is sent. Raises InvalidFields."""
+    entities = document.get("entities", {})
+    faults = _not_json(document, "") or [
+        *_faults(WorkflowBody, {name: value for name, value in document.items() if name != "entities"}, ""),
+        *(fault for key, entity in entities.items() for fault in _faults(EntityBody, entity, f"entities.{key}.")),
+    ]
+    if not faults:
+        drawn = {
+            key: Entity(key, "", "", entity["name"], entity["entityType"], None, entity)
+            for key, entity in entities.items()
+        }
+        faults = check_workflow(document.get("workflowData") or {}, drawn)
+    if faults:
+        raise InvalidFields(faults)
+
+
+def _faults(body: type[Body], fields: dict[str, Any], path: str) -> list[Fault]:
+    try:
+        body.model_validate(fields)
+    except ValidationError as error:
+        found = [(".".join(map(str, fault["loc"])), fault["type"], fault["msg"]) for fault in error.errors()]
+        return [Fault(path + where, code, f"{words}.") for where, code, words in found]
+    return []
+
+
+def _not_json(value: Any, path: str) -> list[Fault]:
+    """What YAML can say and JSON cannot: dates, binary data, names that are no text."""
+    if isinstance(value, dict):
+        faults = []
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                faults.append(Fault(path, "not_text", f"Put {key!r} in quotes: a name is text."))
+            faults += _not_json(inner, f"{path}.{key}" if path else str(key))
+        return faults
+    if isinstance(value, list):
+        return [fault for at, inner in enumerate(value) for fault in _not_json(inner, f"{path}.{at}")]
+    if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
+        return []
+    return [Fault(path, "not_json", f"Put {value!s} in quotes: JSON has no such value.")]
 
 
 async def _put(pulse: Session, place: dict[str, str], path: str, record_id: str | None, body: Any) -> str:

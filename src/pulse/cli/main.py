@@ -1,10 +1,12 @@
 """The command tree."""
 
+import logging
 from typing import Annotated
 
 import typer
 
 from pulse.cli import maintenance, messages, send, tenancy, up, workflows
+from pulse.cli.output import logs_to_stderr
 
 app = typer.Typer(
     name="pulse", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -31,11 +33,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def pulse(
-    version: Annotated[
+    _asked: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Event-driven workflows: JSON messages in, JavaScript in sandboxes, every result kept."""
+    logs_to_stderr(logging.WARNING)
 
 
 if __name__ == "__main__":

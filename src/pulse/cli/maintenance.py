@@ -10,9 +10,12 @@ from pulse.bootstrap.backup import back_up, restore_into
 from pulse.bootstrap.doctor import Finding, examine_all
 from pulse.bootstrap.platform import OpenData
 from pulse.bootstrap.settings import load_settings
-from pulse.cli.output import FAILED, console, print_json, print_table, run
+from pulse.cli.output import FAILED, fail, print_json, print_table, print_text, run
 from pulse.cli.session import Data, Json
+from pulse.core.errors import NotFound
 from pulse.sandbox.functions import FUNCTIONS
+
+Unused = Annotated[Path | None, typer.Option("--data", help="Taken by every command; it changes nothing here.")]
 
 
 def migrate(data: Data = None, json_: Json = False) -> None:
@@ -26,7 +29,7 @@ def migrate(data: Data = None, json_: Json = False) -> None:
             await opened.close()
         if json_:
             return print_json({"applied": applied})
-        console.print(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
+        print_text(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
 
     run(work)
 
@@ -46,14 +49,14 @@ def doctor(data: Data = None, json_: Json = False) -> None:
     run(work)
 
 
-def scripts(name: Annotated[str | None, typer.Argument()] = None, json_: Json = False) -> None:
+def scripts(name: Annotated[str | None, typer.Argument()] = None, json_: Json = False, _data: Unused = None) -> None:
     """Lists what scripts can call."""
     found = [function for function in FUNCTIONS if name in (None, function.name)]
+    if not found:
+        fail(NotFound(f"Scripts cannot call {name!r}. `pulse scripts` lists what they can."))
     if json_:
         return print_json([vars(function) for function in found])
-    print_table(("Call", "What it does"), ((f.signature, f.summary) for f in found), f"Scripts cannot call {name!r}.")
-    if not found:
-        raise typer.Exit(FAILED)
+    print_table(("Call", "What it does"), ((f.signature, f.summary) for f in found), "")
 
 
 def backup(file: Path, data: Data = None, json_: Json = False) -> None:
@@ -63,7 +66,7 @@ def backup(file: Path, data: Data = None, json_: Json = False) -> None:
         size = await back_up(load_settings(data), file)
         if json_:
             return print_json({"file": str(file), "bytes": size})
-        console.print(f"{file}: {size} bytes. It holds the key to stored secrets: keep it safe.")
+        print_text(f"{file}: {size} bytes. It holds the key to stored secrets: keep it safe.")
 
     run(work)
 
@@ -76,7 +79,7 @@ def restore(file: Path, data: Data = None, json_: Json = False) -> None:
         await restore_into(settings, file)
         if json_:
             return print_json({"data": str(settings.data)})
-        console.print(f"Restored into {settings.data}.")
+        print_text(f"Restored into {settings.data}.")
 
     run(work)
 
@@ -84,6 +87,7 @@ def restore(file: Path, data: Data = None, json_: Json = False) -> None:
 def bench(
     scenario: Annotated[str, typer.Argument(help="sandbox, e2e, latency, startup, memory or all.")],
     json_: Json = False,
+    _data: Unused = None,
 ) -> None:
     """Measures Pulse on this machine (from a checkout: the benchmarks lie beside the source)."""
     from pulse.cli.benchmarks import run_scenario

@@ -1,5 +1,7 @@
 """`pulse messages`: what was processed."""
 
+import itertools
+import json
 import re
 import time
 from typing import Annotated, Any
@@ -7,13 +9,15 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from pulse.cli.output import console, print_json, print_table, run, say
-from pulse.cli.session import Data, Environment, Json, Organization, Session, session
+from pulse.cli.output import counted, print_json, print_table, print_text, run, say
+from pulse.cli.session import Data, Environment, Json, Organization, Session, part, session
 from pulse.core.clock import iso
-from pulse.core.errors import Fault, InvalidFields
+from pulse.core.errors import Fault, InvalidFields, NotFound, Unavailable
 
 app = typer.Typer(no_args_is_help=True, help="Processed messages.")
 COLUMNS = ("Id", "Status", "Type", "Workflow", "Received", "Elapsed", "Why")
+WAITING = ("pending", "held")
+PAGE, LOOK_AGAIN_S = 1000, 0.5
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Status = Annotated[str | None, typer.Option("--status", help="pending, success, fail, ignore, canceled or held.")]
 Since = Annotated[str | None, typer.Option("--since", help="How far back: 30m, 1h, 7d.")]
@@ -40,8 +44,9 @@ def list_(
         if json_:
             return print_json(found)
         print_table(COLUMNS, (_line(row) for row in found["data"]), "No messages yet.")
-        if found["pagination"]["total"] > len(found["data"]):
-            say(f"{found['pagination']['total']} in all; --limit shows more.")
+        total, more = found["pagination"]["total"], found["pagination"].get("more", False)
+        if total > len(found["data"]):
+            say(f"{'More than ' if more else ''}{total} in all; --limit shows more.")
 
     run(work)
 
@@ -59,7 +64,7 @@ def show(
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            found = await pulse.call("GET", f"/api/messages/{message_id}", **place)
+            found = await pulse.call("GET", f"/api/messages/{part(message_id)}", **place)
         if json_:
             print_json(found)
         else:
@@ -76,6 +81,8 @@ def tail(
 
     async def work() -> None:
         async with session(data) as pulse:
+            if not pulse.is_running:
+                raise Unavailable("Pulse is not running on this folder, so no message ends: start it with `pulse up`.")
             await _follow(pulse, await pulse.place(organization, environment), json_=json_)
 
     run(work)
@@ -83,15 +90,21 @@ def tail(
 
 @app.command()
 def cancel(
-    message_id: str, data: Data = None, organization: Organization = None, environment: Environment = None
+    message_id: str,
+    data: Data = None,
+    organization: Organization = None,
+    environment: Environment = None,
+    json_: Json = False,
 ) -> None:
     """Cancels a message that waits or runs."""
 
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            await pulse.send("POST", f"/api/messages/{message_id}/cancel", params=place)
-        console.print(f"{message_id} canceled")
+            done = await pulse.send("POST", f"/api/messages/{part(message_id)}/cancel", params=place)
+        if json_:
+            return print_json(done.json())
+        print_text(f"{message_id} canceled")
 
     run(work)
 
@@ -116,10 +129,13 @@ def replay(
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
             done = await pulse.send("POST", "/api/messages/replay", params=place, json=body)
-        if json_:
-            return print_json(done.json())
         count = done.json()["count"]
-        console.print(f"{count} messages {'would be' if dry_run else 'were'} sent again.")
+        if json_:
+            print_json(done.json())
+        else:
+            print_text(f"{counted(count, 'message')} {'to be' if dry_run else ''} sent again.".replace("  ", " "))
+        if ids and count < len(set(ids)):
+            raise NotFound(f"{len(set(ids)) - count} of them are not there.")
 
     run(work)
 
@@ -128,32 +144,47 @@ async def _follow(pulse: Session, place: dict[str, str], *, json_: bool) -> None
     seen: set[str] = set()
     since = iso(time.time_ns() // 1_000_000)
     while True:
-        found = await pulse.call("GET", "/api/messages", sort="receivedAt", limit=1000, **{"from": since}, **place)
-        ended = [row for row in found["data"] if row["status"] not in ("pending", "held") and row["id"] not in seen]
-        for row in ended:
-            seen.add(row["id"])
+        rows = await _rows_since(pulse, place, since)
+        for row in rows:
+            if row["status"] in WAITING or row["id"] in seen:
+                continue
             if json_:
                 print_json(row)
             else:
-                console.print("  ".join(str(cell) for cell in _line(row) if cell), markup=False)
-        await anyio.sleep(0.5)
+                print_text("  ".join(str(cell) for cell in _line(row) if cell))
+        # What still waits is looked at again, and so is all that came after it.
+        waiting = [row for row in rows if row["status"] in WAITING] or rows[-1:]
+        since = waiting[0]["receivedAt"] if waiting else since
+        seen = {row["id"] for row in rows if row["receivedAt"] >= since and row["status"] not in WAITING}
+        await anyio.sleep(LOOK_AGAIN_S)
+
+
+async def _rows_since(pulse: Session, place: dict[str, str], since: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for page in itertools.count(1):
+        query = {"sort": "receivedAt", "limit": PAGE, "page": page, "from": since}
+        found = await pulse.call("GET", "/api/messages", **query, **place)
+        rows += found["data"]
+        if len(found["data"]) < PAGE:
+            break
+    return rows
 
 
 def _show(found: dict[str, Any]) -> None:
     head = ("id", "status", "type", "workflowName", "workflowVersion", "receivedAt", "elapsedMs", "replayOf")
     for name in head:
         if found.get(name) is not None:
-            console.print(f"{name:16}{found[name]}", markup=False)
+            print_text(f"{name:16}{found[name]}")
     for sentence in _why(found):
-        console.print(f"{'why':16}{sentence}", markup=False)
+        print_text(f"{'why':16}{sentence}")
     context = found.get("context", {})
     for error in context.get("____execution_errors____", []):
-        console.print(f"{'error':16}{_error_line(error)}", markup=False)
+        print_text(f"{'error':16}{_error_line(error)}")
     if "result" in found:
-        console.print("result", markup=False)
+        print_text("result")
         print_json(found["result"])
     for entry in context.get("____execution_log____", []):
-        console.print(_log_line(entry), markup=False)
+        print_text(_log_line(entry))
 
 
 def _why(found: dict[str, Any]) -> list[str]:
@@ -179,8 +210,6 @@ def _rule_line(entry: dict[str, Any]) -> str:
 
 
 def repr_json(value: Any) -> str:
-    import json
-
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "…"
 
@@ -194,7 +223,7 @@ def _log_line(entry: dict[str, Any]) -> str:
     known = {"ts", "elapsed", "type", "action", "entityId", "entityName", "entityType"}
     rest = " ".join(f"{name}={repr_json(value)}" for name, value in entry.items() if name not in known)
     what = f"{entry['type']:9} {entry.get('action', ''):18} {entry.get('entityName', '')}"
-    return f"{entry['elapsed']:>6} ms  {what}  {rest}"
+    return f"{entry.get('elapsed', ''):>6} ms  {what}  {rest}"
 
 
 def _line(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -210,4 +239,4 @@ def _ago(since: str | None) -> str | None:
     found = re.fullmatch(r"(\d+)([smhd])", since)
     if found is None:
         raise InvalidFields([Fault("--since", "invalid_duration", "say how far back as 30m, 1h or 7d.")])
-    return iso(time.time_ns() // 1_000_000 - int(found[1]) * UNITS[found[2]] * 1000)
+    return iso(max(0, time.time_ns() // 1_000_000 - int(found[1]) * UNITS[found[2]] * 1000))

@@ -1,20 +1,54 @@
 """What commands print: tables and sentences for people, JSON alone for programs."""
 
+import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import anyio
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pulse.core.errors import InvalidFields, PulseError
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+# Nothing that is printed is markup: what comes from outside may look like it.
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 FAILED, USAGE = 1, 2
+# JSON may hold these as they are, and a terminal obeys them: DEL, the C1 controls, marks of direction.
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class LossyStderr:
+    """Where logs go: a line that cannot be written (a full disk, a reader that is gone) is lost, and nothing else."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
+def logs_to_stderr(level: int, *, for_good: bool = False) -> None:
+    """Sends logs of this level and above to stderr; `for_good`: loggers are made once, which is quicker."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, LossyStderr())),
+        cache_logger_on_first_use=for_good,
+    )
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -29,18 +63,22 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         # Whoever read our output has had enough.
         sys.stderr.close()
         raise typer.Exit(FAILED) from None
+    except OSError as error:
+        fail(PulseError(f"{error.filename or 'The system'}: {error.strerror or error}."))
 
 
 def fail(error: PulseError) -> NoReturn:
-    errors.print(f"[red]pulse:[/red] {_plain(error.message)}")
+    errors.print(Text.assemble(("pulse:", "red"), " ", plain(error.message)))
     faults = error.faults if isinstance(error, InvalidFields) and len(error.faults) > 1 else []
     for fault in faults[:20]:
-        errors.print(f"  {_plain(fault.path)}: {_plain(fault.message)}")
+        say(f"  {fault.path}: {fault.message}")
     raise typer.Exit(FAILED)
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write(_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
@@ -50,20 +88,28 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         table.add_column(column, overflow="fold")
     count = 0
     for row in rows:
-        table.add_row(*(_plain("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(plain("" if cell is None else str(cell))) for cell in row))
         count += 1
     if count:
         Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
     else:
-        console.print(empty)
+        print_text(empty)
+
+
+def print_text(text: str) -> None:
+    """What was asked for, for people to read."""
+    console.print(plain(text))
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def say(sentence: str) -> None:
     """Something for people to read, on stderr: stdout is for what was asked for."""
-    errors.print(sentence)
+    errors.print(plain(sentence))
 
 
-def _plain(text: str) -> str:
-    # Text that comes from outside is shown as it is, and moves no cursor.
-    visible = "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
-    return visible.replace("[", r"\[")
+def plain(text: str) -> str:
+    """Text that comes from outside as it is, but for what would move a cursor or turn the line around."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)

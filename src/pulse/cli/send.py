@@ -1,5 +1,6 @@
 """`pulse send`: messages from a file or from standard input."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,13 +10,16 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pulse.cli.output import FAILED, console, errors, print_json, run, say
+from pulse.cli.output import FAILED, counted, errors, print_json, print_text, run, say
 from pulse.cli.session import Data, Environment, Json, Organization, Session, session
-from pulse.core.errors import InvalidJson, NotFound
+from pulse.core.errors import InvalidJson, NotFound, PulseError
+from pulse.core.json import one_line, parse
+from pulse.receiver.receiver import elements
 
 BATCH = 500
 BATCH_BYTES = 4 << 20
 WAIT_S = 30
+FORMS = "A file is JSON (one message, or an array), or NDJSON with one message a line."
 
 
 def send(
@@ -35,10 +39,10 @@ def send(
     """Sends messages, with a progress bar when there are many."""
 
     async def work() -> None:
-        messages = [_typed(message, type_) for message in read_messages(file)]
+        messages = [_item(message, type_, key) for message in read_messages(file)]
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            answers = await _send_all(pulse, place, messages, key)
+            answers = await _send_all(pulse, place, messages)
             if wait and pulse.is_running:
                 answers = [await _result(pulse, place, answer) for answer in answers]
             elif not pulse.is_running:
@@ -48,60 +52,81 @@ def send(
     run(work)
 
 
-def read_messages(file: str) -> list[Any]:
-    """The messages of a file. Raises NotFound, InvalidJson with the line."""
+def read_messages(file: str) -> list[bytes]:
+    """The messages of a file, each as it stands there. Raises NotFound; InvalidJson with the file and the line."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"{file} cannot be read: {error}.") from None
-    try:
-        value = json.loads(text)
-    except ValueError:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.") from None
+    text = raw.removeprefix(codecs.BOM_UTF8).strip()
+    if not text.startswith(b"[") and _fault(text.partition(b"\n")[0]) is None:
         return list(_lines(text, file))
-    return value if isinstance(value, list) else [value]
+    try:
+        if text.startswith(b"["):
+            return elements(text)
+        parse(text, max_depth=len(text), max_keys=len(text))
+    except InvalidJson as error:
+        raise InvalidJson(f"{file}: {error.message} {FORMS}") from None
+    return [text]
 
 
-def _lines(text: str, file: str) -> Iterator[Any]:
+def _lines(text: bytes, file: str) -> Iterator[bytes]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise InvalidJson(
-                    f"{file}, line {number}: {error}. A file is JSON, or NDJSON with one message a line."
-                ) from None
+            fault = _fault(line)
+            if fault is not None:
+                raise InvalidJson(f"{file}, line {number}: {fault}. {FORMS} Nothing was sent.")
+            yield line
 
 
-def _typed(message: Any, type_: str | None) -> Any:
-    return {"type": type_, **message} if type_ and isinstance(message, dict) else message
+def _fault(text: bytes) -> str | None:
+    """Why it is no JSON at all, or None; what else is wrong with a message, Pulse says of each by itself."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"{error.msg} at column {error.colno}" if text else None
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return None
 
 
-async def _send_all(
-    pulse: Session, place: dict[str, str], messages: list[Any], key: str | None
-) -> list[dict[str, Any]]:
+def _item(message: bytes, type_: str | None, key: str | None) -> bytes:
+    """The message as a line of a batch: with a type where it has none, and with its partition key around it."""
+    line, value = one_line(message), json.loads(message)
+    if not isinstance(value, dict):
+        return line
+    if type_ and "type" not in value:
+        line = b'{"type":' + json.dumps(type_).encode() + (b"," if value else b"") + line.lstrip()[1:]
+    return b'{"partitionKey":' + json.dumps(key).encode() + b',"message":' + line + b"}" if key else line
+
+
+async def _send_all(pulse: Session, place: dict[str, str], messages: list[bytes]) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     columns = (TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=len(messages) < BATCH) as progress:
         task = progress.add_task("send", total=len(messages))
-        for batch in _batches(messages, key):
-            response = await pulse.send(
-                "POST",
-                "/v1/messages/batch",
-                params=place,
-                content=b"\n".join(batch),
-                headers={"Content-Type": "application/x-ndjson"},
-            )
+        for batch in _batches(messages):
+            try:
+                response = await pulse.send(
+                    "POST",
+                    "/v1/messages/batch",
+                    params=place,
+                    content=b"\n".join(batch),
+                    headers={"Content-Type": "application/x-ndjson"},
+                )
+            except PulseError:
+                if answers:
+                    say(f"{len(answers)} of {len(messages)} messages were sent before this went wrong:")
+                raise
             answers.extend(response.json())
             progress.advance(task, len(batch))
     return answers
 
 
-def _batches(messages: Iterable[Any], key: str | None) -> Iterator[list[bytes]]:
+def _batches(messages: Iterable[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
-    for message in messages:
-        item = {"partitionKey": key, "message": message} if key else message
-        line = json.dumps(item, ensure_ascii=False).encode()
+    for line in messages:
         if batch and (len(batch) == BATCH or size + len(line) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -123,9 +148,9 @@ def _report(answers: list[dict[str, Any]], json_: bool) -> None:
     if json_:
         print_json(answers)
     elif len(answers) == 1 and not refused:
-        console.print(f"{answers[0]['id']} {answers[0]['status']}", markup=False)
+        print_text(f"{answers[0]['id']} {answers[0]['status']}")
     else:
-        console.print(f"{len(answers) - len(refused)} messages sent, {len(refused)} refused.")
+        print_text(f"{counted(len(answers) - len(refused), 'message')} sent, {len(refused)} refused.")
         for answer in refused[:10]:
             say(f"  {answer['problem']['detail']}")
     if refused:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx2
 import typer
@@ -43,7 +44,8 @@ class Session:
         try:
             response = await self.client.request(method, path, **options)
         except httpx2.TransportError as error:
-            raise Unavailable(f"Pulse does not answer at {self.client.base_url}: {error}.") from None
+            what = str(error) or type(error).__name__
+            raise Unavailable(f"Pulse does not answer at {self.client.base_url}: {what}.") from None
         if response.status_code >= 400:
             raise _error(response)
         return response
@@ -76,12 +78,18 @@ async def session(data: Path | None) -> AsyncIterator[Session]:
         await opened.close()
 
 
+def part(text: str) -> str:
+    """What somebody typed, as one part of an address."""
+    return quote(text, safe="")
+
+
 def _only(what: str, listed: dict[str, Any]) -> str:
     names = [record["name"] for record in listed["data"]]
     if len(names) == 1:
         return str(listed["data"][0]["id"])
     if not names:
-        raise Refused(f"There is no {what} yet. Make one with: pulse {what}s create NAME")
+        within = " --organization NAME" if what == "environment" else ""
+        raise Refused(f"There is no {what} yet. Make one with: pulse {what}s create NAME{within}")
     raise Refused(f"Say which {what} with --{what}: {', '.join(names[:10])}.")
 
 

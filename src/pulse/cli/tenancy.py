@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pulse.cli.output import console, print_json, print_table, run
-from pulse.cli.session import Data, Environment, Json, Organization, session
+from pulse.cli.output import print_json, print_table, print_text, run
+from pulse.cli.session import Data, Environment, Json, Organization, part, session
 
 organizations = typer.Typer(no_args_is_help=True, help="Organizations.")
 environments = typer.Typer(no_args_is_help=True, help="Environments of an organization.")
@@ -77,7 +77,7 @@ def create_key(
             made = (await pulse.send("POST", "/api/api-keys", params=place, json=body)).json()
         if json_:
             return print_json(made)
-        console.print(made["key"], markup=False)
+        print_text(made["key"])
 
     run(work)
 
@@ -93,15 +93,21 @@ def list_keys(
 
 @keys.command("revoke")
 def revoke_key(
-    key_id: str, organization: Organization = None, environment: Environment = None, data: Data = None
+    key_id: str,
+    organization: Organization = None,
+    environment: Environment = None,
+    data: Data = None,
+    json_: Json = False,
 ) -> None:
     """Ends a key at once."""
 
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            await pulse.send("DELETE", f"/api/api-keys/{key_id}", params=place)
-        console.print(f"{key_id} revoked")
+            await pulse.send("DELETE", f"/api/api-keys/{part(key_id)}", params=place)
+        if json_:
+            return print_json({"id": key_id, "revoked": True})
+        print_text(f"{key_id} revoked")
 
     run(work)
 
@@ -123,9 +129,10 @@ def create_source(
             place = await pulse.place(organization, environment)
             body = {"name": name or kind, "kind": kind, **({"secret": secret} if secret else {})}
             made = (await pulse.send("POST", "/api/sources", params=place, json=body)).json()
+            address = made["url"] if pulse.is_running else made["path"]
         if json_:
             return print_json(made)
-        console.print(f"address  {made['path']}\nsecret   {made['secret']}", markup=False)
+        print_text(f"address  {address}\nsecret   {made['secret'] or 'none: no signature is checked'}")
 
     run(work)
 
@@ -151,10 +158,10 @@ def rotate_source(
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            made = (await pulse.send("POST", f"/api/sources/{source_id}/rotate", params=place, json={})).json()
+            made = (await pulse.send("POST", f"/api/sources/{part(source_id)}/rotate", params=place, json={})).json()
         if json_:
             return print_json(made)
-        console.print(f"secret   {made['secret']}", markup=False)
+        print_text(f"secret   {made['secret']}")
 
     run(work)
 
@@ -165,7 +172,7 @@ def _create(path: str, body: dict[str, Any], data: Any, *, json_: bool) -> None:
             made = await pulse.call("POST", path, body=body)
         if json_:
             return print_json(made)
-        console.print(f"{made['id']}  {made['name']}", markup=False)
+        print_text(f"{made['id']}  {made['name']}")
 
     run(work)
 

@@ -1,18 +1,18 @@
 """`pulse up`: everything in one process."""
 
+import contextlib
 import json
 import logging
-import sys
+import shlex
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from pulse.bootstrap.demo import Demo
 from pulse.bootstrap.serving import serve
 from pulse.bootstrap.settings import Settings, load_settings
-from pulse.cli.output import console, fail, print_json, run
+from pulse.cli.output import fail, logs_to_stderr, print_json, print_text, run
 from pulse.cli.session import Data, Json
 from pulse.core.errors import Misconfigured
 
@@ -38,13 +38,15 @@ def up(
 ) -> None:
     """Runs Pulse: receiver, consumer and API in one process. Ctrl-C or SIGTERM ends it gracefully."""
     settings = _settings(data, host)
-    _quiet_logs()
+    logs_to_stderr(logging.INFO, for_good=True)
 
     async def announce(settings: Settings, url: str, made: Demo | None) -> None:
-        if json_:
-            print_json({"url": url, **({} if made is None else vars_of(made))})
-        else:
-            _greet(settings, url, made, demo=demo)
+        # Whoever cannot be told (a full disk, a reader that is gone) finds it all in credentials.json.
+        with contextlib.suppress(OSError):
+            if json_:
+                print_json({"url": url, **({} if made is None else vars_of(made))})
+            else:
+                _greet(settings, url, made, demo=demo)
 
     run(lambda: serve(settings, host, port, demo=demo, announce=announce))
 
@@ -64,32 +66,19 @@ def _settings(data: Path | None, host: str) -> Settings:
 
 
 def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> None:
-    console.print(f"Pulse is ready at {url} (data in {settings.data}).")
+    print_text(f"Pulse is ready at {url} (data in {settings.data}).")
     if made is None:
-        console.print("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
+        print_text("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
         return
     example = json.dumps(EXAMPLE if demo else {"type": "hello", "payload": {"name": "Ada"}})
-    console.print("\nSend a message (paste this as it is):\n", markup=False)
+    print_text("\nSend a message (paste this as it is):\n")
     lines = (
         f"curl -sS '{url}/v1/messages?wait=10' \\",
         f"  -H 'Authorization: Bearer {made.api_key}' \\",
         "  -H 'Content-Type: application/json' \\",
         f"  -d '{example}'",
     )
-    console.print("\n".join(lines), markup=False)
-    console.print("\nThen look at it, in another terminal:\n\npulse messages list", markup=False)
-    console.print(f"\nThe key is also in {settings.data / 'credentials.json'}. Ctrl-C ends Pulse.\n", markup=False)
-
-
-def _quiet_logs() -> None:
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    print_text("\n".join(lines))
+    where = "" if settings.data == Path(".pulse") else f" --data {shlex.quote(str(settings.data))}"
+    print_text(f"\nThen look at it, in another terminal:\n\npulse messages list{where}")
+    print_text(f"\nThe key is also in {settings.data / 'credentials.json'}. Ctrl-C ends Pulse.\n")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from pulse.cli.apply import Change, changes_of
-from pulse.cli.output import console, print_json, print_table, run
+from pulse.cli.apply import Change, changes_of, check_contents
+from pulse.cli.output import counted, print_json, print_table, print_text, run
 from pulse.cli.session import Data, Environment, Json, Organization, Session, session
 from pulse.core.errors import InvalidFields, InvalidInput
 from pulse.workflows.records import Entity, Workflow
@@ -56,25 +56,33 @@ def show(
         if json_:
             print_json({"id": found[0].id, "version": found[0].version, **shown})
         else:
-            console.print(to_yaml(shown), markup=False)
+            print_text(to_yaml(shown))
 
     run(work)
 
 
 @app.command()
 def enable(
-    workflow: str, organization: Organization = None, environment: Environment = None, data: Data = None
+    workflow: str,
+    organization: Organization = None,
+    environment: Environment = None,
+    data: Data = None,
+    json_: Json = False,
 ) -> None:
     """Switches a workflow on."""
-    _switch(workflow, organization, environment, data, active=True)
+    _switch(workflow, organization, environment, data, active=True, json_=json_)
 
 
 @app.command()
 def disable(
-    workflow: str, organization: Organization = None, environment: Environment = None, data: Data = None
+    workflow: str,
+    organization: Organization = None,
+    environment: Environment = None,
+    data: Data = None,
+    json_: Json = False,
 ) -> None:
     """Switches a workflow off: messages are no longer tried against it."""
-    _switch(workflow, organization, environment, data, active=False)
+    _switch(workflow, organization, environment, data, active=False, json_=json_)
 
 
 @app.command()
@@ -93,7 +101,7 @@ def export(
         files = _write_all(folder, workflows, entities)
         if json_:
             return print_json({"files": files})
-        console.print(f"{len(files)} workflows written to {folder}")
+        print_text(f"{counted(len(files), 'workflow')} written to {folder}")
 
     run(work)
 
@@ -128,17 +136,36 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
     files = [path] if path.is_file() else sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
     if not files:
         raise InvalidInput(f"There are no YAML files in {path}.")
-    documents = []
+    documents: dict[str, tuple[Path, dict[str, Any]]] = {}
     for file in files:
-        try:
-            document = yaml.safe_load(file.read_text(encoding="utf-8"))
-            check_document(document)
-        except (OSError, yaml.YAMLError) as error:
-            raise InvalidInput(f"{file} cannot be read: {error}") from None
-        except InvalidFields as error:
-            raise InvalidInput(f"{file}: {error.message}") from None
-        documents.append(document)
-    return documents
+        document = _document(file)
+        other, _ = documents.setdefault(document["name"], (file, document))
+        if other != file:
+            raise InvalidInput(f"{file} and {other} are both of the workflow {document['name']!r}.")
+    return [document for _, document in documents.values()]
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        check_document(document)
+        check_contents(document)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{file} is not YAML that can be read: {_fault(error)}.") from None
+    except RecursionError:
+        raise InvalidInput(f"{file} is nested too deeply, or holds itself.") from None
+    except InvalidFields as error:
+        raise InvalidInput(f"{file}: {error.message}") from None
+    return document
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong and where, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} at line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+    return " ".join(str(error).split())
 
 
 async def read_all(pulse: Session, place: dict[str, str]) -> tuple[list[Workflow], dict[str, Entity]]:
@@ -150,12 +177,15 @@ async def read_all(pulse: Session, place: dict[str, str]) -> tuple[list[Workflow
 
 def _write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Entity]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files: dict[str, Workflow] = {}
     for record in workflows:
-        path = folder / file_name(record.name)
-        path.write_text(to_yaml(to_document(record, entities)), encoding="utf-8")
-        files.append(str(path))
-    return files
+        name, number = file_name(record.name), 2
+        while name in files:
+            # Two names that differ only in what a file's name cannot hold.
+            name, number = f"{file_name(record.name).removesuffix('.yaml')}-{number}.yaml", number + 1
+        files[name] = record
+        (folder / name).write_text(to_yaml(to_document(record, entities)), encoding="utf-8")
+    return [str(folder / name) for name in files]
 
 
 def to_yaml(document: dict[str, Any]) -> str:
@@ -179,7 +209,7 @@ async def _pages(pulse: Session, path: str, place: dict[str, str]) -> list[dict[
     return rows
 
 
-def _switch(workflow: str, organization: Any, environment: Any, data: Any, *, active: bool) -> None:
+def _switch(workflow: str, organization: Any, environment: Any, data: Any, *, active: bool, json_: bool) -> None:
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
@@ -189,8 +219,11 @@ def _switch(workflow: str, organization: Any, environment: Any, data: Any, *, ac
                 raise InvalidInput(f"There is no workflow {workflow!r}.")
             fields = ("name", "description", "priority", "workflowData")
             body = {**{name: row[name] for name in fields}, "isActive": active}
-            await pulse.send("PUT", f"/api/workflows/{row['id']}", params=place, json=body)
-        console.print(f"{row['name']} is {'on' if active else 'off'}", markup=False)
+            read = {"If-Match": f'"{row["revision"]}"'}
+            changed = await pulse.send("PUT", f"/api/workflows/{row['id']}", params=place, json=body, headers=read)
+        if json_:
+            return print_json(changed.json())
+        print_text(f"{row['name']} is {'on' if active else 'off'}")
 
     run(work)
 
@@ -199,9 +232,9 @@ def _report(changes: list[Change], *, json_: bool) -> None:
     if json_:
         return print_json([{"workflow": change.name, "change": change.kind} for change in changes])
     for change in changes:
-        console.print(f"{change.kind:9} {change.name}", markup=False)
+        print_text(f"{change.kind:9} {change.name}")
         for line in change.diff:
-            console.print(f"  {line}", markup=False)
+            print_text(f"  {line}")
 
 
 _ENTITY = (

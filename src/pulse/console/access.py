@@ -1,11 +1,12 @@
 """Who asks, and for which organization and environment: every route names the right that it needs."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from pulse.core.errors import Forbidden, NotFound
+from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound
 from pulse.tenancy.access import Authenticator, Principal, authorize
 
 Check = Callable[[Request], Awaitable[Principal]]
@@ -18,6 +19,7 @@ def may(action: str, *, anywhere: bool = False) -> Check:
         authenticator: Authenticator = request.app.state.authenticator
         principal = await authenticator.authenticate(request.headers.get("authorization"))
         authorize(principal, action)
+        refuse_nul(request)
         if anywhere and principal.system:
             return principal
         query = request.query_params
@@ -37,9 +39,25 @@ def own_environment(principal: Principal, organization_id: str | None, environme
 
 
 def revision_of(request: Request) -> int | None:
-    """The revision in `If-Match`, or None where the write does not depend on one."""
-    text = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-    return int(text) if text.isascii() and text.isdigit() else None
+    """The revision in `If-Match`, or None where the write depends on none; -1 for what is no revision of ours."""
+    text = request.headers.get("if-match", "*").strip()
+    found = re.fullmatch(r'(?:W/)?"?([0-9]{1,9})"?', text)
+    return int(found[1]) if found else None if text == "*" else -1
+
+
+def require_here(record_id: str, environment_id: str, principal: Principal) -> None:
+    """Raises NotFound where what was found belongs to another environment than the principal's."""
+    if environment_id != principal.environment_id:
+        raise NotFound(f"There is nothing under {record_id!r} in this environment.")
+
+
+def refuse_nul(request: Request) -> None:
+    """Raises NotFound or InvalidFields for an address with NUL characters, which no database can look for."""
+    if "\0" in request.scope["path"]:
+        raise NotFound("There is nothing at this address.")
+    for name, value in request.query_params.multi_items():
+        if "\0" in name + value:
+            raise InvalidFields([Fault(name.replace("\0", ""), "invalid_text", "NUL characters cannot be stored.")])
 
 
 MayReadWorkflows = Annotated[Principal, Depends(may("workflows:read"))]

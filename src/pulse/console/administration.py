@@ -16,14 +16,15 @@ from pulse.console.access import (
     MayWriteSources,
 )
 from pulse.console.bodies import Body, Name
+from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
-from pulse.core.errors import Forbidden, NotFound
+from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound
 from pulse.tenancy.access import Authenticator, Principal
 from pulse.tenancy.records import ApiKey, Environment, Organization, Source
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 
-router = APIRouter(tags=["administration"])
+router = APIRouter(tags=["administration"], route_class=GuardedRoute)
 
 
 class NamedBody(Body):
@@ -71,7 +72,10 @@ async def create_organization(body: NamedBody, _principal: MayCreateOrganization
 async def environments(principal: MayReadEnvironments, request: Request) -> Any:
     organization_id = principal.organization_id
     if principal.system:
-        organization_id = (await _tenancy(request).organization(request.query_params.get("organizationId", ""))).id
+        wanted = request.query_params.get("organizationId")
+        if not wanted:
+            raise InvalidFields([Fault("organizationId", "missing", "Say which organization: organizationId.")])
+        organization_id = (await _tenancy(request).organization(wanted)).id
     found = await _tenancy(request).environments(organization_id)
     return _all([_environment(record) for record in found])
 

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pulse.console import administration, entities, messages, workflows
-from pulse.console.problems import on_http_error, on_invalid_request, on_pulse_error
+from pulse.console.problems import on_failure, on_http_error, on_invalid_request, on_pulse_error
 from pulse.core.errors import PulseError
 
 
@@ -17,6 +17,7 @@ def console_app(**parts: Any) -> FastAPI:
     app.add_exception_handler(PulseError, on_pulse_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_failure)
     for name, part in parts.items():
         setattr(app.state, name, part)
     for module in (administration, entities, workflows, messages):

@@ -10,9 +10,10 @@ IDENTIFIER = r"^[A-Za-z_$][A-Za-z0-9_$]{0,63}$"
 
 
 class Body(BaseModel):
-    """What every body is like: camelCase outside, nothing unknown, text without NUL characters."""
+    """What every body is like: camelCase, and nothing unknown."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Bodies come from outside only: they have no other names than those that people see.
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)  # type: ignore[pydantic-alias]
 
 
 class Argument(Body):
@@ -75,6 +76,6 @@ class ReplayBody(Body):
     environment_id: str | None = None
     from_: str | None = Field(None, alias="from")
     to: str | None = None
-    ids: list[str] | None = Field(None, max_length=1_000)
+    ids: list[str] | None = Field(None, min_length=1, max_length=1_000)
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     dry_run: bool = False

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, revision_of
+from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
 from pulse.console.bodies import EntityBody
-from pulse.console.pages import paged
+from pulse.console.pages import MAX_PAGE, paged
+from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
 from pulse.core.conditions import compile_condition
 from pulse.core.errors import InvalidFields
@@ -15,8 +16,21 @@ from pulse.workflows.catalog import Catalog
 from pulse.workflows.records import Entity
 from pulse.workflows.store import Page, WorkflowStore
 
-router = APIRouter(prefix="/workflow-entities", tags=["workflow entities"])
+router = APIRouter(prefix="/workflow-entities", tags=["workflow entities"], route_class=GuardedRoute)
 _COMMON = {"name", "entity_type", "description", "organization_id", "environment_id"}
+
+
+async def _here(entity_id: str, principal: Principal, request: Request) -> Entity:
+    found = await _store(request).entity(principal.organization_id, entity_id)
+    require_here(entity_id, found.environment_id, principal)
+    return found
+
+
+async def _to_change(entity_id: str, principal: MayWriteWorkflows, request: Request) -> Entity:
+    return await _here(entity_id, principal, request)
+
+
+ToChange = Annotated[Entity, Depends(_to_change)]
 
 
 @router.post("", status_code=201)
@@ -29,7 +43,7 @@ async def create(body: EntityBody, principal: MayWriteWorkflows, request: Reques
 async def list_entities(
     principal: MayReadWorkflows,
     request: Request,
-    page: Annotated[int, Query(ge=1)] = 1,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Any:
     wanted = Page(page, limit)
@@ -39,27 +53,27 @@ async def list_entities(
 
 @router.get("/{entity_id}")
 async def read(entity_id: str, principal: MayReadWorkflows, request: Request, response: Response) -> Any:
-    entity = await _store(request).entity(principal.organization_id, entity_id)
+    entity = await _here(entity_id, principal, request)
     response.headers["ETag"] = f'"{entity.revision}"'
     return shown(entity)
 
 
 @router.put("/{entity_id}")
-async def change(entity_id: str, body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
-    await _store(request).entity(principal.organization_id, entity_id)
-    changed = await _store(request).update_entity(_entity(body, principal, entity_id), revision_of(request))
+async def change(found: ToChange, body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
+    changed = await _store(request).update_entity(_entity(body, principal, found.id), revision_of(request))
     _catalog(request).forget(changed.organization_id, changed.environment_id)
     return shown(changed)
 
 
 @router.delete("/{entity_id}", status_code=204)
-async def remove(entity_id: str, principal: MayWriteWorkflows, request: Request) -> None:
-    await _store(request).delete_entity(principal.organization_id, entity_id)
+async def remove(found: ToChange, request: Request) -> None:
+    await _store(request).delete_entity(found.organization_id, found.id)
 
 
 @router.get("/{entity_id}/usage-count")
 async def usage_count(entity_id: str, principal: MayReadWorkflows, request: Request) -> Any:
-    return {"count": await _store(request).usage_count(principal.organization_id, entity_id)}
+    found = await _here(entity_id, principal, request)
+    return {"count": await _store(request).usage_count(found.organization_id, found.id)}
 
 
 def shown(entity: Entity) -> dict[str, Any]:

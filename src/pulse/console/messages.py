@@ -4,14 +4,22 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from pulse.console.access import MayCancelMessages, MayDeleteMessages, MayReadMessages, MayReplayMessages
+from pulse.console.access import (
+    MayCancelMessages,
+    MayDeleteMessages,
+    MayReadMessages,
+    MayReplayMessages,
+    own_environment,
+    require_here,
+)
 from pulse.console.bodies import ReplayBody
-from pulse.console.pages import paged
+from pulse.console.pages import MAX_PAGE, paged
+from pulse.console.routes import GuardedRoute
 from pulse.core.clock import parse_iso
 from pulse.core.errors import Fault, InvalidFields
 from pulse.messages.queue import MessageQueue
 from pulse.messages.reading import Filter, MessageReader
-from pulse.messages.records import OUTCOMES
+from pulse.messages.records import OUTCOMES, StoredMessage
 from pulse.messages.replay import Replay
 from pulse.messages.result import document, summary
 from pulse.messages.retention import Retention
@@ -19,7 +27,7 @@ from pulse.messages.waiting import Waiting
 from pulse.tenancy.access import Principal
 from pulse.workflows.store import Page
 
-router = APIRouter(prefix="/messages", tags=["messages"])
+router = APIRouter(prefix="/messages", tags=["messages"], route_class=GuardedRoute)
 Status = Literal["pending", "held", "success", "fail", "ignore", "canceled"]
 
 
@@ -34,7 +42,7 @@ async def list_messages(  # noqa: PLR0917 - each is a parameter of the query
     from_: Annotated[str | None, Query(alias="from")] = None,
     to: str | None = None,
     sort: Literal["receivedAt", "-receivedAt"] = "-receivedAt",
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Any:
     wanted = Filter(principal.environment_id, status, type, workflow_id, q, _time("from", from_), _time("to", to))
@@ -51,9 +59,8 @@ async def read(
     request: Request,
     wait: Annotated[float, Query(ge=0, le=60)] = 0,
 ) -> Response:
-    reader: MessageReader = request.app.state.reader
     waiting: Waiting = request.app.state.waiting
-    stored = await reader.message(principal.organization_id, message_id)
+    stored = await _here(message_id, principal, request)
     if wait and stored.row.status not in OUTCOMES:
         stored = await waiting.outcome(principal.organization_id, message_id, wait) or stored
     return Response(document(stored), media_type="application/json")
@@ -61,12 +68,14 @@ async def read(
 
 @router.delete("/{message_id}", status_code=204)
 async def remove(message_id: str, principal: MayDeleteMessages, request: Request) -> None:
+    await _here(message_id, principal, request)
     retention: Retention = request.app.state.retention
     await retention.delete(principal.organization_id, message_id)
 
 
 @router.post("/{message_id}/cancel")
 async def cancel(message_id: str, principal: MayCancelMessages, request: Request) -> Any:
+    await _here(message_id, principal, request)
     queue: MessageQueue = request.app.state.queue
     await queue.cancel(principal.organization_id, message_id)
     return {"id": message_id, "status": "canceled"}
@@ -74,6 +83,7 @@ async def cancel(message_id: str, principal: MayCancelMessages, request: Request
 
 @router.post("/{message_id}/replay", status_code=202)
 async def replay(message_id: str, principal: MayReplayMessages, request: Request) -> Any:
+    await _here(message_id, principal, request)
     sender: Replay = request.app.state.replay
     return {"messageId": await sender.replay(principal.organization_id, message_id), "replayOf": message_id}
 
@@ -90,10 +100,9 @@ async def replay_many(body: ReplayBody, principal: MayReplayMessages, request: R
 
 
 def _wanted(body: ReplayBody, principal: Principal) -> Filter:
-    if body.model_dump(exclude={"limit", "dry_run"}, exclude_none=True) == {}:
-        raise InvalidFields([Fault("", "no_filter", "Say which messages to replay: a status, a time, or their ids.")])
-    return Filter(
-        environment_id=body.environment_id or principal.environment_id,
+    here = own_environment(principal, None, body.environment_id)
+    wanted = Filter(
+        environment_id=here,
         status=body.status,
         type=body.type,
         workflow_id=body.workflow_id,
@@ -101,6 +110,16 @@ def _wanted(body: ReplayBody, principal: Principal) -> Filter:
         until=_time("to", body.to),
         ids=tuple(body.ids or ()),
     )
+    if wanted == Filter(environment_id=here):
+        raise InvalidFields([Fault("", "no_filter", "Say which messages to replay: a status, a time, or their ids.")])
+    return wanted
+
+
+async def _here(message_id: str, principal: Principal, request: Request) -> StoredMessage:
+    reader: MessageReader = request.app.state.reader
+    found = await reader.message(principal.organization_id, message_id)
+    require_here(message_id, found.row.environment_id, principal)
+    return found
 
 
 def _time(name: str, text: str | None) -> int | None:

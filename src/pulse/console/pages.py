@@ -4,6 +4,8 @@ from typing import Any
 
 from pulse.workflows.store import Page
 
+MAX_PAGE = 100_000
+
 
 def paged(data: list[dict[str, Any]], page: Page, total: int, *, more: bool = False) -> dict[str, Any]:
     """`{data, pagination{page, limit, total, totalPages}}`; `more` where the total stopped being counted."""

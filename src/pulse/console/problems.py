@@ -16,9 +16,17 @@ from pulse.core.errors import (
     NotFound,
     PulseError,
     StaleRevision,
+    TooLarge,
     Unauthenticated,
     Unavailable,
 )
+
+
+class NotJson(InvalidInput):
+    """Only JSON is taken here: send `Content-Type: application/json`."""
+
+    code = "unsupported_media_type"
+
 
 STATUS: tuple[tuple[type[PulseError], int, str], ...] = (
     (Unauthenticated, 401, "Not signed in"),
@@ -26,9 +34,16 @@ STATUS: tuple[tuple[type[PulseError], int, str], ...] = (
     (NotFound, 404, "Not found"),
     (StaleRevision, 412, "Changed meanwhile"),
     (Conflict, 409, "Conflict"),
+    (TooLarge, 413, "Too large"),
+    (NotJson, 415, "Not a kind of body that is taken"),
     (InvalidInput, 422, "Not as it must be"),
     (Unavailable, 503, "Not available now"),
 )
+WORDS: Mapping[str, str] = {
+    "missing": "This is needed.",
+    "extra_forbidden": "There is no such field.",
+    "model_attributes_type": "This is a JSON object.",
+}
 HEADERS: Mapping[int, dict[str, str]] = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -43,15 +58,26 @@ async def on_pulse_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [Fault(_path(fault["loc"]), str(fault["type"]), str(fault["msg"])) for fault in error.errors()]
+    faults = [_fault(fault["loc"], str(fault["type"]), str(fault["msg"])) for fault in error.errors()]
     return await on_pulse_error(request, InvalidFields(faults))
 
 
-async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
-    body = {"code": code, "title": "Not possible here", "detail": str(error.detail)}
-    return JSONResponse(body, error.status_code, getattr(error, "headers", None))
+    if error.status_code == 404:
+        return await on_pulse_error(request, NotFound("There is nothing at this address."))
+    known = error.status_code == 405
+    detail = f"This address does not take {request.method}." if known else f"{error.detail}."
+    body = {"code": "method_not_allowed" if known else "error", "title": "Not possible here", "detail": detail}
+    return JSONResponse(body, error.status_code, error.headers)
+
+
+async def on_failure(request: Request, _error: Exception) -> JSONResponse:
+    return await on_pulse_error(request, PulseError("Pulse failed to answer this request. Its log says why."))
+
+
+def _fault(location: tuple[int | str, ...], code: str, message: str) -> Fault:
+    return Fault(_path(location), code, WORDS.get(code, f"{message}."))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -2,18 +2,32 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, revision_of
+from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
 from pulse.console.bodies import WorkflowBody
-from pulse.console.pages import paged
+from pulse.console.pages import MAX_PAGE, paged
+from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
 from pulse.tenancy.access import Principal
 from pulse.workflows.catalog import Catalog
 from pulse.workflows.records import Workflow
 from pulse.workflows.store import Page, WorkflowStore
 
-router = APIRouter(prefix="/workflows", tags=["workflows"])
+router = APIRouter(prefix="/workflows", tags=["workflows"], route_class=GuardedRoute)
+
+
+async def _here(workflow_id: str, principal: Principal, request: Request) -> Workflow:
+    found = await _store(request).workflow(principal.organization_id, workflow_id)
+    require_here(workflow_id, found.environment_id, principal)
+    return found
+
+
+async def _to_change(workflow_id: str, principal: MayWriteWorkflows, request: Request) -> Workflow:
+    return await _here(workflow_id, principal, request)
+
+
+ToChange = Annotated[Workflow, Depends(_to_change)]
 
 
 @router.post("", status_code=201)
@@ -28,7 +42,7 @@ async def list_workflows(
     principal: MayReadWorkflows,
     request: Request,
     is_active: Annotated[bool | None, Query(alias="isActive")] = None,
-    page: Annotated[int, Query(ge=1)] = 1,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Any:
     wanted = Page(page, limit)
@@ -40,24 +54,22 @@ async def list_workflows(
 
 @router.get("/{workflow_id}")
 async def read(workflow_id: str, principal: MayReadWorkflows, request: Request, response: Response) -> Any:
-    workflow = await _store(request).workflow(principal.organization_id, workflow_id)
+    workflow = await _here(workflow_id, principal, request)
     response.headers["ETag"] = f'"{workflow.revision}"'
     return shown(workflow)
 
 
 @router.put("/{workflow_id}")
-async def change(workflow_id: str, body: WorkflowBody, principal: MayWriteWorkflows, request: Request) -> Any:
-    await _store(request).workflow(principal.organization_id, workflow_id)
-    changed = await _store(request).update_workflow(_workflow(body, principal, workflow_id), revision_of(request))
+async def change(found: ToChange, body: WorkflowBody, principal: MayWriteWorkflows, request: Request) -> Any:
+    changed = await _store(request).update_workflow(_workflow(body, principal, found.id), revision_of(request))
     _forget(request, changed)
     return shown(changed)
 
 
 @router.delete("/{workflow_id}", status_code=204)
-async def remove(workflow_id: str, principal: MayWriteWorkflows, request: Request) -> None:
-    workflow = await _store(request).workflow(principal.organization_id, workflow_id)
-    await _store(request).delete_workflow(principal.organization_id, workflow_id)
-    _forget(request, workflow)
+async def remove(found: ToChange, request: Request) -> None:
+    await _store(request).delete_workflow(found.organization_id, found.id)
+    _forget(request, found)
 
 
 def shown(workflow: Workflow) -> dict[str, Any]:

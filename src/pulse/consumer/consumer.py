@@ -118,6 +118,9 @@ class Consumer:
             except Unavailable as error:
                 log.warning("claim_failed", reason=error.message)
                 started = 0
+            except Exception:
+                log.exception("claim_failed")
+                started = 0
             wait = SHORTEST_WAIT_S if started else min(wait * 2, LONGEST_WAIT_S)
             if not started or len(self._running) >= self._concurrency:
                 await self._news_or(wait)
@@ -136,12 +139,23 @@ class Consumer:
         return len(works)
 
     async def _run_suspects(self) -> None:
-        self._suspects = False
-        await self._wait_for_all(None)
-        while (suspect := await self._queue.claim_suspect()) is not None and not self._stopping:
+        """Runs suspects one after another until there is none. Until then nobody is given anything past the queue."""
+        while self._suspects:
+            await self._until_idle()
+            if self._stopping:
+                return
+            suspect = await self._queue.claim_suspect()
+            if suspect is None:
+                self._suspects = False
+                return
             log.warning("running_suspect", message=suspect.id, lone_deaths=suspect.lone_deaths)
             self._begin(suspect)
-            await self._wait_for_all(None)
+
+    async def _until_idle(self) -> None:
+        """Returns when nothing runs any more, or when it is time to stop."""
+        while self._running and not self._stopping:
+            self._news.clear()
+            await self._news.wait()
 
     async def _news_or(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -157,7 +171,7 @@ class Consumer:
 
     def _ended(self, work: Work) -> None:
         self._running.pop(work.id, None)
-        if self._backlog:
+        if self._backlog or self._suspects:
             self._news.set()
 
     async def _process(self, work: Work) -> None:
@@ -187,7 +201,7 @@ class Consumer:
                 log.warning("outcome_put_off", message=outcome.id, reason=error.message)
                 await asyncio.sleep(RETRY_S)
 
-    async def _wait_for_all(self, seconds: float | None) -> None:
+    async def _wait_for_all(self, seconds: float) -> None:
         tasks = [task for _, task in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)

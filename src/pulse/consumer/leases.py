@@ -37,8 +37,10 @@ class Heartbeat:
         renewed = time.monotonic()
         while True:
             await asyncio.sleep(self._lease_s / 3)
+            # A lease counts from when its renewal was asked for, however long the answer took.
+            asked = time.monotonic()
             if await self._renew():
-                renewed = time.monotonic()
+                renewed = asked
             elif time.monotonic() - renewed > self._lease_s * 2 / 3:
                 log.error("leases_not_renewed", seconds=round(time.monotonic() - renewed, 1))
                 await self._lost()
@@ -49,18 +51,25 @@ class Heartbeat:
                 await self._renew_leases()
         except (PulseError, TimeoutError) as error:
             log.warning("renewal_failed", reason=str(error))
-            return False
-        return True
+        except Exception:
+            log.exception("renewal_failed")
+        else:
+            return True
+        return False
 
 
 class Sweeper:
-    """Frees expired leases, every half of a lease's time, and tells `freed` when there were any."""
+    """Frees expired leases, every half of a lease's time, and tells `suspects_wait` when there are any.
+
+    Suspects are looked for each time, and not only when something was freed: one may have been put off, or be left
+    from an earlier life of this process.
+    """
 
     name = "sweeper"
 
-    def __init__(self, queue: MessageQueue, freed: Callable[[], None], lease_ms: int = LEASE_MS) -> None:
+    def __init__(self, queue: MessageQueue, suspects_wait: Callable[[], None], lease_ms: int = LEASE_MS) -> None:
         self._queue = queue
-        self._freed = freed
+        self._suspects_wait = suspects_wait
         self._pause_s = lease_ms / 2000
         self._task: asyncio.Task[None] | None = None
 
@@ -71,15 +80,16 @@ class Sweeper:
         await _ended(self._task)
 
     async def _run(self) -> None:
-        # Suspects may be left from an earlier life of this process.
-        self._freed()
         while True:
-            await asyncio.sleep(self._pause_s)
             try:
-                if await self._queue.sweep():
-                    self._freed()
+                await self._queue.sweep()
+                if await self._queue.suspects_wait():
+                    self._suspects_wait()
             except PulseError as error:
                 log.warning("sweep_failed", reason=error.message)
+            except Exception:
+                log.exception("sweep_failed")
+            await asyncio.sleep(self._pause_s)
 
 
 async def _ended(task: asyncio.Task[None] | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pulse.core.clock import Clock
+from pulse.core.clock import Clock, iso
 from pulse.messages.records import Outcome, Work
 from pulse.messages.result import empty_body
 from pulse.sandbox.port import Answer, Effects, Job, Plan, Sandbox, Tenant, Verdict
@@ -26,7 +26,7 @@ class Evaluator:
     async def evaluate(self, work: Work) -> Outcome:
         """How the message ends. Raises Unavailable where it must be tried again later."""
         if work.lone_deaths >= MAX_LONE_DEATHS:
-            return self._outcome(work, _poison(work))
+            return self._outcome(work, _poison(work, self._clock))
         found = await self._catalog.plans(work.organization_id, work.environment_id)
         if not found.plans:
             return self._outcome(work, _nobody_to_ask(found))
@@ -35,7 +35,7 @@ class Evaluator:
 
     def gave_up(self, work: Work, error: Exception) -> Outcome:
         """The outcome of a message whose evaluation failed for a reason of Pulse's own; the log has the details."""
-        return self._outcome(work, _internal(error))
+        return self._outcome(work, _internal(error, self._clock))
 
     def _outcome(self, work: Work, verdict: Verdict) -> Outcome:
         now = self._clock.now_ms()
@@ -80,20 +80,25 @@ def _nobody_to_ask(found: Plans) -> Verdict:
     return Verdict(status="ignore", body=empty_body(), code="inactive" if found.inactive else "no_workflows")
 
 
-def _poison(work: Work) -> Verdict:
+def _poison(work: Work, clock: Clock) -> Verdict:
     message = f"The process that evaluated this message died {work.lone_deaths} times while it did nothing else"
-    error = {"error": message, "errorType": "ProcessCrash", "code": "process_crash"}
-    advice = {"suggestion": "Look into the log of the consumer at these times, then replay the message."}
-    body = empty_body([{**error, **advice}])
-    return Verdict(status="fail", body=body, code="process_crash", error_type="ProcessCrash", error=message)
+    advice = "Look into the log of the consumer at these times, then replay the message."
+    return _failure("ProcessCrash", "process_crash", message, advice, clock)
 
 
-def _internal(error: Exception) -> Verdict:
+def _internal(error: Exception, clock: Clock) -> Verdict:
     message = f"Pulse failed while it evaluated this message ({type(error).__name__})"
-    told = {"error": message, "errorType": "InternalError", "code": "internal_error"}
-    body = empty_body([{**told, "suggestion": "This is a fault of Pulse: please report it with the consumer's log."}])
-    return Verdict(status="fail", body=body, code="internal_error", error_type="InternalError", error=message)
+    advice = "This is a fault of Pulse: please report it with the consumer's log."
+    return _failure("InternalError", "internal_error", message, advice, clock)
+
+
+def _failure(error_type: str, code: str, message: str, suggestion: str, clock: Clock) -> Verdict:
+    error = {"error": message, "errorType": error_type, "code": code, "suggestion": suggestion}
+    body = empty_body([{**error, "timestamp": iso(clock.now_ms())}])
+    return Verdict(status="fail", body=body, code=code, error_type=error_type, error=message)
 
 
 def _summary(verdict: Verdict) -> str | None:
-    return f"{verdict.error_type}: {verdict.error}"[:500] if verdict.error else None
+    if verdict.error_type is None:
+        return None
+    return f"{verdict.error_type}: {verdict.error}"[:500] if verdict.error else verdict.error_type

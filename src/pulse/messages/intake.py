@@ -124,7 +124,7 @@ class Intake:
         columns = (keys.c.organization_id, keys.c.environment_id, keys.c.key)
         known = {}
         # In one order everywhere: two processes that write the same keys must not wait for each other.
-        for part in chunks(list(messages)):
+        for part in chunks(sorted(messages, key=_key)):
             await connection.execute(self._insert_or_leave(), [_key_row(message) for message in part])
             query = select(*columns, keys.c.message_id, keys.c.fingerprint)
             rows = await connection.execute(query.where(tuple_(*columns).in_([_key(message) for message in part])))

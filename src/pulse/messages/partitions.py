@@ -2,7 +2,7 @@
 
 An id begins with the time it was made, so a day is a range of ids. What fits no partition (a clock that runs ahead)
 goes into the default one, where retention deletes it row by row. A partition that still holds something unfinished, or
-something not yet archived within the time, is never dropped.
+something that ended within the time, is never dropped.
 """
 
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ class Partitions:
             return 0
         dropped = 0
         for day in await self._days():
-            if (day + 1) * DAY_MS <= cutoff and await self._drop(day):
+            if (day + 1) * DAY_MS <= cutoff and await self._drop(day, cutoff):
                 dropped += 1
         return dropped
 
@@ -74,12 +74,14 @@ class Partitions:
             names = (await connection.execute(query, {"parent": f'"{self._messages.name}"'})).scalars()
             return sorted(day for day in map(_day, names) if day is not None)
 
-    async def _drop(self, day: int) -> bool:
+    async def _drop(self, day: int, cutoff: int) -> bool:
         c = self._messages.c
         here = (c.id >= first_id_at("msg", day * DAY_MS)) & (c.id < first_id_at("msg", (day + 1) * DAY_MS))
         async with self._database.write() as connection:
             await connection.execute(text(f'LOCK TABLE "{_name(self._messages, day)}" IN ACCESS EXCLUSIVE MODE'))
-            if await connection.scalar(select(c.id).where(here, c.state.in_(UNFINISHED)).limit(1)) is not None:
+            # A message of that day may have ended much later.
+            needed = c.state.in_(UNFINISHED) | (c.completed_at >= cutoff)
+            if await connection.scalar(select(c.id).where(here, needed).limit(1)) is not None:
                 return False
             for table in self._tables:
                 await connection.execute(text(f'DROP TABLE IF EXISTS "{_name(table, day)}"'))

@@ -9,7 +9,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
 from pulse.messages.records import PENDING, Work
 from pulse.messages.tables import MessageTables
-from pulse.storage.claims import Claimed, Claims, chunks
+from pulse.storage.claims import READY, SUSPECT_AFTER, Claimed, Claims, chunks
 from pulse.storage.database import Database
 
 OnCancel = Callable[[str], None]
@@ -33,6 +33,13 @@ class MessageQueue:
         """A message under which workers died before; to be run while nothing else runs."""
         claimed = await self._claims.claim_suspect()
         return (await self._with_payloads([claimed]))[0] if claimed else None
+
+    async def suspects_wait(self) -> bool:
+        """Whether there is a message that only `claim_suspect` would return now."""
+        c = self._tables.messages.c
+        due = (c.state == READY) & (c.deaths >= SUSPECT_AFTER) & (c.due_at <= self._database.now())
+        async with self._database.read() as connection:
+            return await connection.scalar(select(c.id).where(due).limit(1)) is not None
 
     async def renew(self, works: list[Work]) -> None:
         """Prolongs the leases of these messages; one that is left out runs out and is swept."""
@@ -62,11 +69,12 @@ class MessageQueue:
             row = (await connection.execute(query)).first()
             if row is None:
                 raise NotFound(f"There is no message {message_id!r}.")
-            await self._claims.lock_lanes(connection, _lanes(organization_id, row))
             still = c.state.in_([*PENDING, "held"])
             done = await connection.execute(update(self._tables.messages).where(mine, still).values(values))
             if done.rowcount == 0:
                 raise Conflict("This message has ended already.", status=row.state)
+            # The row first, then its lane, as outcomes do: in another order the two could wait for each other.
+            await self._claims.lock_lanes(connection, _lanes(organization_id, row))
             await self._claims.promote(connection, _lanes(organization_id, row))
         self.on_cancel(message_id)
 

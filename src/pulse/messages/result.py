@@ -31,7 +31,8 @@ def document(stored: StoredMessage) -> bytes:
     if stored.body is None:
         return _encode(shown)
     body = _parts.decode(stored.body)
-    if stored.row.status == "ignore":
+    # Without a code it is a Result entity that said so.
+    if stored.row.status == "ignore" and stored.row.code is not None:
         shown["reason"] = _reason(stored.row, body)
     if "result" in body:
         shown["result"] = body["result"]

@@ -1,5 +1,7 @@
 """Retention: what is older than it may be goes, in small transactions, and the disk gets its room back."""
 
+from typing import Any
+
 from sqlalchemy import Table, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +18,7 @@ from pulse.storage.database import Database
 DAY_MS = 86_400_000
 KEYS_DAYS = 7
 BATCH = 500
+PAGES = 2_000
 
 
 class Retention:
@@ -54,7 +57,8 @@ class Retention:
         m = self._tables.messages
         mine = (m.c.organization_id == organization_id) & (m.c.id == message_id) & (m.c.state != DELETED)
         async with self._database.write() as connection:
-            row = (await connection.execute(select(m.c.state, m.c.segment_id).where(mine))).first()
+            query = select(m.c.state, m.c.segment_id).where(mine).with_for_update()
+            row = (await connection.execute(query)).first()
             if row is None:
                 raise NotFound(f"There is no message {message_id!r}.")
             if row.state not in OUTCOMES:
@@ -65,11 +69,22 @@ class Retention:
                 await connection.execute(m.update().where(mine).values(state=DELETED))
 
     async def give_back(self) -> None:
-        """Gives free pages of an SQLite file back to the disk."""
-        if self._database.dialect == "sqlite":
-            async with self._database.raw_writer() as connection:
-                await connection.execute(text("PRAGMA incremental_vacuum"))
-                await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        """Gives free pages of an SQLite file back to the disk, some at a time: others write in between."""
+        if self._database.dialect != "sqlite":
+            return
+        before, free = -1, await self._vacuum()
+        while free not in (0, before):
+            before, free = free, await self._vacuum()
+        async with self._database.raw_writer() as connection:
+            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def _vacuum(self) -> int:
+        """How many pages are free after some were given back."""
+        async with self._database.raw_writer() as connection:
+            # The pragma frees a page at each step; of the driver's methods, only this one takes all steps.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+            return await connection.scalar(text("PRAGMA freelist_count")) or 0
 
     async def _old_messages(self, cutoff: int) -> list[str]:
         c = self._tables.messages.c

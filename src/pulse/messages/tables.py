@@ -54,7 +54,7 @@ def _messages(metadata: MetaData, prefix: str) -> Table:
         Column("received_at", BigInteger, nullable=False),
         Column("origin_id", String),
         Column("completed_at", BigInteger),
-        Column("elapsed_ms", Integer),
+        Column("elapsed_ms", BigInteger),
         Column("code", String),
         Column("workflow_id", String),
         Column("workflow_name", String),

@@ -1,6 +1,7 @@
 """The object store on obstore. A local folder is synced by hand: obstore renames into place, but does not fsync."""
 
 import asyncio
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -25,13 +26,13 @@ class ObstoreObjects:
 
     async def put(self, key: str, data: bytes) -> None:
         try:
-            await obstore.put_async(self._store, key, data, mode="create")
-        except AlreadyExistsError:
-            return
+            # One that is there already may not be durable yet: who put it may have been cut off.
+            with contextlib.suppress(AlreadyExistsError):
+                await obstore.put_async(self._store, key, data, mode="create")
+            if self._folder is not None:
+                await asyncio.to_thread(_sync, self._folder, key)
         except (BaseError, OSError) as error:
             raise _translated(error) from error
-        if self._folder is not None:
-            await asyncio.to_thread(_sync, self._folder, key)
 
     async def get(self, key: str) -> bytes:
         try:

@@ -83,9 +83,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code != 405:
         return await on_pulse_error(request, NotFound("There is nothing at this address."))
-    allowed = (error.headers or {}).get("Allow", "")
-    response = await on_pulse_error(request, MethodNotAllowed(f"This address takes only {allowed}."))
-    response.headers["Allow"] = allowed
+    response = await on_pulse_error(request, MethodNotAllowed(f"This address does not take {request.method}."))
+    response.headers.update(error.headers or {})
     return response
 
 

@@ -14,6 +14,9 @@ from pulse.tenancy.access import Principal
 
 # Shorter than the names alone of a message that has too many of them.
 QUICK_BYTES = 5 * MAX_KEYS
+# An integer of so many digits may be larger than any double; msgspec takes it all the same.
+LONG_NUMBER = b"0" * 309
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
@@ -90,7 +93,7 @@ def parse_quickly(raw: bytes) -> Any:
             value = _decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return parse(raw)
-        if _encode(value) == raw:
+        if _encode(value) == raw and LONG_NUMBER not in raw.translate(_ZEROS):
             return value
     return parse(raw)
 

@@ -238,8 +238,8 @@ class Claims:
 
     async def _bury(self, whose: ColumnElement[bool]) -> int:
         c = self._table.c
-        # A row that somebody is just writing is passed over: a holder that stands still in the middle of its transaction
-        # must not hold up the sweep of all the others.
+        # A row that is just being written is passed over: a holder that stands still in the middle of its transaction
+        # does not hold up the sweep of all the others.
         dead = self._database.locked(select(c.id).where(c.state == RUNNING, whose))
         counted = self._freed().where(c.id.in_(dead))
         counted = counted.values(deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer))

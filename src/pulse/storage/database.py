@@ -7,8 +7,9 @@ power cut.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from pulse.core.errors import (
 Dialect = Literal["sqlite", "postgresql"]
 READERS = 4
 BUSY_TIMEOUT_S = 5.0
+STANDSTILL_MS = 15_000
 
 
 class Database:
@@ -52,7 +54,7 @@ class Database:
 
     def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         if self.dialect == "postgresql":
-            engine = create_async_engine(self.url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+            engine = _postgresql_engine(self.url, pool_size)
             # A later statement of a reader sees what the first one saw, as it does on SQLite.
             return engine, engine.execution_options(isolation_level="REPEATABLE READ")
         return _sqlite_engine(self.url, readers=0), _sqlite_engine(self.url, readers=READERS)
@@ -112,6 +114,18 @@ def _checked(url: str) -> URL:
 
 def _in_memory(url: URL) -> bool:
     return not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"
+
+
+def _postgresql_engine(url: URL, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # A process that stands still in the middle of a transaction would keep its rows locked for as long.
+        limit = f"SET idle_in_transaction_session_timeout = {STANDSTILL_MS}"
+        connection.run_async(lambda driver: driver.execute(limit))
+
+    return engine
 
 
 def _sqlite_engine(url: URL, *, readers: int) -> AsyncEngine:
@@ -189,13 +203,16 @@ def translate(error: BaseException) -> PulseError | None:
     return None
 
 
-_SQLITE_WORDS: tuple[tuple[str, type[PulseError]], ...] = (
+_DAMAGED = "The database file is damaged, or is no database at all. Restore it from a backup."
+_SQLITE_WORDS: tuple[tuple[str, Callable[[], PulseError]], ...] = (
     ("disk is full", StorageFull),
     ("disk i/o error", StorageDown),
     ("readonly database", StorageReadOnly),
     ("read-only", StorageReadOnly),
     ("unable to open database", StorageReadOnly),
     ("database is locked", StorageDown),
+    ("not a database", partial(StorageDown, _DAMAGED)),
+    ("disk image is malformed", partial(StorageDown, _DAMAGED)),
 )
 # The first that an SQLSTATE begins with. All that are StorageDown pass by themselves.
 _SQLSTATES: tuple[tuple[str, type[PulseError]], ...] = (

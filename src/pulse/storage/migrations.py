@@ -1,6 +1,7 @@
 """The migration runner: one Alembic branch a noun, one version table, safe to run from many processes at once.
 
-A noun's branch is a folder of revisions (`<noun>/migrations/`) whose first one carries `branch_labels = ("<noun>",)`.
+A noun's branch is a folder of revisions (`<noun>/migrations/`) named `<noun>_0001` and so on, whose first one carries
+`branch_labels = ("<noun>",)`. A database may hold other nouns' branches beside those that are asked for.
 Tables are named with the database's prefix, which a revision gets from `table_prefix()`. The whole upgrade is one
 transaction under one lock, so a process killed in the middle leaves nothing half done.
 """
@@ -16,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from pulse.core.errors import Misconfigured
 from pulse.storage.database import Database
 
 _LOCK = 0x50554C5345  # "PULSE"
@@ -58,7 +60,7 @@ def _upgrade(connection: Connection, prefix: str, branches: Sequence[Branch]) ->
     applied: list[str] = []
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        found = scripts._upgrade_revs("heads", revision)  # noqa: SLF001 - what alembic.command.upgrade calls
+        found = _steps(scripts, branches, revision)
         applied.extend(step.revision.revision for step in found)
         return found
 
@@ -70,7 +72,18 @@ def _upgrade(connection: Connection, prefix: str, branches: Sequence[Branch]) ->
 
 def _missing(connection: Connection, prefix: str, branches: Sequence[Branch]) -> list[str]:
     heads: Any = _context(connection, prefix).get_current_heads()
-    return [step.revision.revision for step in _scripts(branches)._upgrade_revs("heads", heads)]  # noqa: SLF001 - as above
+    return [step.revision.revision for step in _steps(_scripts(branches), branches, heads)]
+
+
+def _steps(scripts: ScriptDirectory, branches: Sequence[Branch], heads: Sequence[str]) -> Any:
+    """What brings these branches up to date in a database that is at `heads`, some of which may be other nouns'."""
+    ours = {script.revision for script in scripts.walk_revisions()}
+    nouns = {branch.noun for branch in branches}
+    for head in heads:
+        if head not in ours and head.rpartition("_")[0] in nouns:
+            raise Misconfigured(f"The database is at revision {head}, which this Pulse is too old to know: upgrade it.")
+    known: Any = tuple(head for head in heads if head in ours)
+    return scripts._upgrade_revs("heads", known)  # noqa: SLF001 - what alembic.command.upgrade calls
 
 
 def _context(connection: Connection, prefix: str, **options: Any) -> MigrationContext:

@@ -54,6 +54,7 @@ class Authenticator:
         self._local_token = local_token
         self._kept: dict[str, tuple[float, Principal]] = {}
         self._used: dict[str, int] = {}
+        self._changes = 0
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """The principal of an `Authorization: Bearer …` header. Raises Unauthenticated."""
@@ -88,6 +89,7 @@ class Authenticator:
 
     def forget(self) -> None:
         """To be called when a key has changed."""
+        self._changes += 1
         self._kept.clear()
 
     def take_uses(self) -> dict[str, int]:
@@ -96,7 +98,7 @@ class Authenticator:
         return used
 
     async def _look_up(self, given: str) -> Principal:
-        presented = read_key(given.strip())
+        presented, changes = read_key(given.strip()), self._changes
         key = await self._store.find_key(presented) if presented is not None else None
         if key is None:
             self._kept.pop(given, None)
@@ -104,7 +106,9 @@ class Authenticator:
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         principal = _principal(key)
-        self._kept[given] = (time.monotonic() + KEPT_S, principal)
+        # What was read before a change that came meanwhile is not kept.
+        if changes == self._changes:
+            self._kept[given] = (time.monotonic() + KEPT_S, principal)
         return principal
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, or_, select, update
+from sqlalchemy import RowMapping, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pulse.core.clock import Clock
@@ -87,13 +87,12 @@ class TenancyStore:
             return [_key(row) for row in rows.mappings()]
 
     async def revoke_key(self, organization_id: str, key_id: str) -> None:
-        """Ends a key at once. Raises NotFound."""
+        """Ends a key at once; one that has ended stays as it is. Raises NotFound."""
         c = self._tables.api_keys.c
         mine = (c.organization_id == organization_id) & (c.id == key_id)
         async with self._database.write() as connection:
-            done = await connection.execute(
-                update(self._tables.api_keys).where(mine).values(revoked_at=self._clock.now_ms())
-            )
+            ended_at = func.coalesce(c.revoked_at, self._clock.now_ms())
+            done = await connection.execute(update(self._tables.api_keys).where(mine).values(revoked_at=ended_at))
         if done.rowcount == 0:
             raise NotFound(f"There is no key {key_id!r}.")
 

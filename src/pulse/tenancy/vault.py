@@ -65,6 +65,6 @@ def _open(keys: Sequence[AESGCM], sealed: bytes, bound_to: str) -> bytes:
     for key in keys:
         try:
             return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             continue
     raise Misconfigured("A stored secret cannot be read: PULSE_SECRET_KEY is not the key it was stored under.")

@@ -53,6 +53,12 @@ def compile_plan(workflow: Workflow, entities: Mapping[str, Entity]) -> Plan | N
     return Plan(plan_id, f'{{"id":"{plan_id}",{text[1:]}')
 
 
+def behaves_alike(before: Any, after: Any, entities: Mapping[str, Entity]) -> bool:
+    """Whether two drawings do the same; `entities` are those of `after`, which were not changed meanwhile."""
+    one, other = (_Compiler(read_tree(data), entities) for data in (before, after))
+    return (one.nodes, one.tree, one.faults) == (other.nodes, other.tree, other.faults)
+
+
 def entity_ids(data: Any) -> set[str]:
     """The entities that a workflow refers to."""
     return {node["entityId"] for node in read_tree(data).nodes.values() if isinstance(node.get("entityId"), str)}

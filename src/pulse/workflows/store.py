@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +14,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, InvalidFields, NotFound, StaleRevision
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
-from pulse.workflows.plan import check_workflow, entity_ids
+from pulse.workflows.plan import behaves_alike, check_workflow, entity_ids
 from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.tables import WorkflowTables
 
@@ -51,8 +53,8 @@ class WorkflowStore:
 
     async def update_entity(self, entity: Entity, expected: int | None = None) -> Entity:
         """Stores a changed entity; workflows that use it get a new version. Raises NotFound, StaleRevision."""
-        async with self._database.write() as connection:
-            found = await self._one(connection, self._tables.entities, entity.organization_id, entity.id)
+        async with self._drawing(entity.organization_id) as connection:
+            found = await self._own(connection, self._tables.entities, entity)
             changed = self._changed(entity, found, expected)
             await self._replace(connection, self._tables.entities, _row(changed))
             for workflow in await self._users(connection, entity):
@@ -62,7 +64,7 @@ class WorkflowStore:
 
     async def delete_entity(self, organization_id: str, entity_id: str) -> None:
         """Raises NotFound; Conflict while workflows use it."""
-        async with self._database.write() as connection:
+        async with self._drawing(organization_id) as connection:
             row = await self._one(connection, self._tables.entities, organization_id, entity_id)
             users = await self._users(connection, _entity(row))
             if users:
@@ -92,24 +94,24 @@ class WorkflowStore:
     async def create_workflow(self, draft: Workflow) -> Workflow:
         """Stores a new workflow. Raises InvalidFields with the path of every fault."""
         workflow = dataclasses.replace(self._stamped(draft, "wf"), version=1)
-        async with self._database.write() as connection:
+        async with self._drawing(workflow.organization_id) as connection:
             await self._check(connection, workflow)
             await connection.execute(insert(self._tables.workflows), [_row(workflow)])
         return workflow
 
     async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
         """Stores a changed workflow. Raises NotFound, InvalidFields, StaleRevision."""
-        async with self._database.write() as connection:
-            found = await self._one(connection, self._tables.workflows, workflow.organization_id, workflow.id)
-            await self._check(connection, workflow)
+        async with self._drawing(workflow.organization_id) as connection:
+            found = await self._own(connection, self._tables.workflows, workflow)
+            entities = await self._check(connection, workflow)
             changed = self._changed(workflow, found, expected)
-            new_behaviour = _workflow(found).data != workflow.data
+            new_behaviour = not behaves_alike(_workflow(found).data, workflow.data, entities)
             changed = dataclasses.replace(changed, version=found["version"] + new_behaviour)
             await self._replace(connection, self._tables.workflows, _row(changed))
         return changed
 
     async def delete_workflow(self, organization_id: str, workflow_id: str) -> None:
-        async with self._database.write() as connection:
+        async with self._drawing(organization_id) as connection:
             await self._one(connection, self._tables.workflows, organization_id, workflow_id)
             await connection.execute(delete(self._tables.workflows).where(self._tables.workflows.c.id == workflow_id))
 
@@ -133,14 +135,26 @@ class WorkflowStore:
 
     # ---- within a transaction --------------------------------------------------------------------------------
 
-    async def _check(self, connection: AsyncConnection, workflow: Workflow) -> None:
+    @asynccontextmanager
+    async def _drawing(self, organization_id: str) -> AsyncIterator[AsyncConnection]:
+        """One transaction that writes; those of an organization come one after another, as all do on SQLite."""
+        async with self._database.write() as connection:
+            if self._database.dialect == "postgresql":
+                name = f"{self._tables.workflows.name}|{organization_id}"
+                await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+            yield connection
+
+    async def _check(self, connection: AsyncConnection, workflow: Workflow) -> dict[str, Entity]:
+        """The entities that the workflow refers to, by id. Raises InvalidFields where it has faults."""
         c = self._tables.entities.c
         here = (c.organization_id == workflow.organization_id) & (c.environment_id == workflow.environment_id)
         wanted = sorted(entity_ids(workflow.data))
         rows = await connection.execute(select(self._tables.entities).where(here, c.id.in_(wanted)))
-        faults = check_workflow(workflow.data, {row["id"]: _entity(row) for row in rows.mappings()})
+        entities = {row["id"]: _entity(row) for row in rows.mappings()}
+        faults = check_workflow(workflow.data, entities)
         if faults:
             raise InvalidFields(faults)
+        return entities
 
     async def _users(self, connection: AsyncConnection, entity: Entity) -> list[Workflow]:
         c = self._tables.workflows.c
@@ -154,6 +168,13 @@ class WorkflowStore:
         row = (await connection.execute(select(table).where(mine))).mappings().first()
         if row is None:
             raise NotFound(f"There is nothing under {record_id!r}.")
+        return row
+
+    async def _own(self, connection: AsyncConnection, table: Table, record: Record) -> RowMapping:
+        """What is stored of the record; it stays in the environment that it was made in."""
+        row = await self._one(connection, table, record.organization_id, record.id)
+        if row["environment_id"] != record.environment_id:
+            raise NotFound(f"There is nothing under {record.id!r} in this environment.")
         return row
 
     async def _list(

@@ -48,6 +48,7 @@ def test_iso_writes_as_javascript_does(ms: int, text: str) -> None:
         ("1969-12-31T19:00:00-05:00", 0),
         ("1970-01-01 00:00:00.5Z", 500),
         ("1970-01-02", 86_400_000),
+        ("1970-01-01T00:00:01.001Z", 1_001),  # 1.001 * 1000 is less than 1001
     ],
 )
 def test_parse_iso_minds_the_zone(text: str, ms: int) -> None:

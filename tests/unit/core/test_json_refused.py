@@ -120,7 +120,7 @@ def test_names_are_counted_over_all_objects() -> None:
     parse(many + b"]")
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "1E+400", "1.0e309", "1.8e308", "9" * 400, "-" + "1" * 310])
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1E+400", "1.0e309", "1.8e308", "9" * 400, "2" + "0" * 308])
 @pytest.mark.parametrize("around", ["%s", '{"a": [%s, 1]}'])
 def test_numbers_that_are_infinite_as_doubles(number: str, around: str) -> None:
     assert "too large for a double" in refused((around % number).encode()).message

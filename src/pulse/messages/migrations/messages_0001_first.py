@@ -51,7 +51,7 @@ def _messages(prefix: str) -> None:
         sa.Column("received_at", sa.BigInteger, nullable=False),
         sa.Column("origin_id", sa.String),
         sa.Column("completed_at", sa.BigInteger),
-        sa.Column("elapsed_ms", sa.Integer),
+        sa.Column("elapsed_ms", sa.BigInteger),
         sa.Column("code", sa.String),
         sa.Column("workflow_id", sa.String),
         sa.Column("workflow_name", sa.String),

@@ -238,6 +238,7 @@ class DenoSandbox:
             )
         for flight in list(house.flights.values()):
             self._survive(flight, cause, was_running=flight.job.id == running)
+        house.flights.clear()
         house.outbox.clear()
         self._turns.forget(house)
         self._board(house.tenant)

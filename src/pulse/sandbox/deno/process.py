@@ -87,7 +87,8 @@ class DenoProcess(asyncio.SubprocessProtocol):
 
     @property
     def alive(self) -> bool:
-        return not self._dead
+        """Whether it can still be sent something: it runs, and nobody has ended it."""
+        return not self._dead and not self._doomed
 
     def is_busy_with(self, message_id: str) -> bool:
         """Whether a frame of this message has no answer yet: one that was dropped may still run."""

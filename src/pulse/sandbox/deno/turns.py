@@ -22,7 +22,7 @@ class Turns:
         """Sends what the house has to send, now or when its turn comes."""
         if house.has_turn:
             self._send(house)
-        elif house.outbox and house not in self._queue:
+        elif house.outbox and house.process.alive and house not in self._queue:
             self._queue.append(house)
             self._grant()
 

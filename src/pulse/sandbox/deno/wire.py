@@ -12,6 +12,7 @@ from pulse.core.errors import PulseError
 from pulse.sandbox.port import STATUSES, Answer, Job, Plan, Verdict
 
 _encoder = msgspec.json.Encoder()
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class BrokenFrame(PulseError):
@@ -47,7 +48,7 @@ class Ask(msgspec.Struct):
         """The arguments; None where they are no list that Python can read."""
         try:
             return _arguments.decode(self.args)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return None
 
 
@@ -61,9 +62,9 @@ def run_frame(n: int, job: Job, define: list[Plan]) -> bytes:
     plans = ",".join(plan.text for plan in define)
     names = _encoder.encode([plan.id for plan in job.plans]).decode()
     defined = f',"define":[{plans}]' if define else ""
-    seed = list(job.seed)
+    seed, job_id = list(job.seed), _encoder.encode(job.id).decode()
     return (
-        f'{{"t":"run","n":{n},"id":"{job.id}","plans":{names},"at":{job.at},"seed":{seed}{defined}}}\t'.encode()
+        f'{{"t":"run","n":{n},"id":{job_id},"plans":{names},"at":{job.at},"seed":{seed}{defined}}}\t'.encode()
         + job.message
         + b"\n"
     )
@@ -83,7 +84,7 @@ def read_frame(line: bytes) -> tuple[Said, bytes]:
     header, _, payload = line.partition(b"\t")
     try:
         return _said.decode(header), payload
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BrokenFrame(str(error)) from None
 
 
@@ -91,7 +92,7 @@ def read_asks(payload: bytes) -> list[Ask]:
     """The effects that a script asks for. Raises BrokenFrame."""
     try:
         return _asks.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BrokenFrame(str(error)) from None
 
 
@@ -101,7 +102,7 @@ def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
         raise BrokenFrame("The verdict is too large, or of no known status.")
     try:
         _body.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BrokenFrame(str(error)) from None
     return Verdict(
         status=said.status,  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ const CHANGES = [
   'Object.defineProperty(t, k, { configurable: false })', 'Object.defineProperties(t, { [k]: { value: v, configurable: true } })',
   'Reflect.defineProperty(t, k, { value: v, writable: true })', 't.__defineGetter__(k, () => v)', 't.__defineSetter__(k, () => v)',
   'Object.setPrototypeOf(t, v)', 'Reflect.setPrototypeOf(t, null)', 't.__proto__ = v', 'Object.setPrototypeOf(t, Object.getPrototypeOf(t))',
-  'Object.preventExtensions(t)', 'Object.freeze(t)', 'Object.seal(t)', 'Error.captureStackTrace(t)', 't.length = 3', 't.length = 0',
+  'Object.preventExtensions(t)', 'Object.freeze(t)', 'Object.seal(t)', 'Error.captureStackTrace(t)', 'Error.captureStackTrace(t); delete t.stack', "stack.set.call(t, v)",
+  'Error.captureStackTrace(t); delete t.stack; stack.set.call(t, undefined)', 't.length = 3', 't.length = 0',
   'new (class extends (function () { return t }) { [k] = v })()', 'new (class extends (function () { return t }) { #x = v })()',
   'Array.prototype.push.call(t, v)', 'Array.prototype.sort.call(t)', 'Array.prototype.reverse.call(t)', 'Array.prototype.pop.call(t)',
   'Array.of.call(function () { return t }, v)', 'Array.from.call(function () { return t }, [v, v])',
@@ -47,16 +48,19 @@ export function dice(seed) {
 
 const one = (roll, list) => list[roll(list.length)];
 
-// A message of one to four acts, as {body, fields}; at most `harm` of a hundred acts are meant to change a built-in.
-export function message(roll, objects, harm) {
+// A message of one to four acts, as {body, fields}; `harm` of a hundred acts are meant to change a built-in. Most objects of
+// the graph are functions that cannot change, so two acts of three choose among those that can.
+export function message(roll, graph, harm) {
+  const all = [...graph.keys()];
+  const open = all.filter((object) => graph.get(object).open);
   const acts = [];
   const fields = {};
   for (let i = 0, n = 1 + roll(4); i < n; i++) {
-    const target = one(roll, objects);
+    const target = one(roll, roll(3) > 0 ? open : all);
     const own = Reflect.ownKeys(target);
     fields[`t${i}`] = target;
     fields[`k${i}`] = own.length > 0 && roll(3) > 0 ? one(roll, own) : one(roll, KEYS);
     acts.push(`try { const t = t${i}, k = k${i}, v = ${one(roll, VALUES)}; ${one(roll, roll(100) < harm ? CHANGES : HARMLESS)} } catch {}`);
   }
-  return { body: acts.join('\n'), fields };
+  return { body: `const stack = Object.getOwnPropertyDescriptor(new TypeError(), 'stack');\n${acts.join('\n')}`, fields };
 }

@@ -98,15 +98,27 @@ export class Realm {
   }
 
   difference() {
-    return difference(this.before, this.graph()) || this.statics();
+    try {
+      return difference(this.before, this.graph()) || this.statics();
+    } catch (error) {
+      return `a script's object in the graph: ${error.message}`;
+    }
   }
 
-  // The realm's own slots that are no properties; read with native getters only.
+  // What is no property: the realm's last match, names in the scope of scripts, stacks that V8 hides in objects.
   statics() {
     const names = ['$1', '$9', 'input', '$_', 'lastMatch', 'lastParen', 'leftContext', 'rightContext'];
     const left = names.filter((name) => Reflect.get(this.world.RegExp, name) !== '');
     const scope = ['leaked', 'leaked2', 'leaked3'].filter((name) => vm.runInContext(`typeof ${name}`, this.context) !== 'undefined');
-    return [...left.map((name) => `RegExp.${name}`), ...scope].join();
+    const { get, set } = Reflect.getOwnPropertyDescriptor(vm.runInContext('new (class extends TypeError {})()', this.context), 'stack');
+    const hidden = [...this.before.keys()].some((object) => {
+      const was = Reflect.apply(get, object, []);
+      Reflect.apply(set, object, ['mark']);
+      const now = Reflect.apply(get, object, []);
+      Reflect.apply(set, object, [was]);
+      return now !== undefined;
+    });
+    return [...left.map((name) => `RegExp.${name}`), ...scope, ...(hidden ? ['a stack'] : [])].join();
   }
 }
 
@@ -154,23 +166,35 @@ class Known {
 
 // Where V8's native context of a realm holds an object that is not known: the names of the slots that lead to it.
 export async function unknownSlots(list) {
-  const holder = new Known([...list]);
-  const heap = new Heap(await text(v8.getHeapSnapshot()));
-  const known = heap.listed(holder.constructor.name);
+  const { heap, known } = await heapWith(list);
   const paths = new Map([[heap.nativeContextOf(known), '']]);
   const found = [];
   for (const [node, path] of paths) {
     for (const { type, name, to } of heap.edges(node)) {
       if (type === 'weak' || paths.has(to) || known.has(to) || heap.isOutside(to)) continue;
       const here = path === '' ? name : `${path}.${name}`;
-      paths.set(to, here);
-      if (!heap.isObject(to)) continue;
-      found.push(here);
-      paths.delete(to);
-      known.add(to);
+      if (heap.isObject(to)) {
+        found.push(here);
+        known.add(to);
+      } else paths.set(to, here);
     }
   }
   return found;
+}
+
+// What the objects hold under V8's private symbols, which have no name: the sorted kinds of holder and held.
+export async function privateKinds(list) {
+  const { heap, known } = await heapWith(list);
+  const kinds = [...known].flatMap((node) =>
+    heap.edges(node).filter(({ name }) => name === '<symbol>').map(({ to }) => `${heap.name(node)}: ${heap.name(to)}`)
+  );
+  return kinds.sort();
+}
+
+async function heapWith(list) {
+  const holder = new Known([...list]);
+  const heap = new Heap(await text(v8.getHeapSnapshot()));
+  return { heap, known: heap.listed(holder.constructor.name) };
 }
 
 async function text(stream) {

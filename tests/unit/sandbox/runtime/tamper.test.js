@@ -7,7 +7,7 @@ import vm from 'node:vm';
 import { tamper } from '../../../../src/pulse/sandbox/deno/runtime/tamper.js';
 import { DETECTED, IDIOMS, POLYFILLS, PREVENTED, REMOVED, ROUTES } from './tamper.cases.js';
 import { dice, message } from './tamper.grammar.js';
-import { graphOf, Realm, scriptFor, unknownSlots } from './tamper.oracle.js';
+import { graphOf, privateKinds, Realm, scriptFor, unknownSlots } from './tamper.oracle.js';
 
 globalThis.addEventListener('unhandledrejection', (event) => event.preventDefault());
 
@@ -100,6 +100,13 @@ Deno.test('a realm for one message is stripped and proves nothing', () => {
   assert.equal(vm.runInContext(`typeof WebAssembly + typeof console + typeof Map`, context), 'undefinedundefinedfunction');
 });
 
+Deno.test('a global that V8 or Deno adds is absent until it is allowed', () => {
+  const context = vm.createContext(vm.constants.DONT_CONTEXTIFY);
+  vm.runInContext(`globalThis.Novelty = Map; globalThis.Novelties = { make: Set }; globalThis.console = { log() {} }; globalThis.own = () => 1`, context);
+  new vm.Script(`(${tamper})()`).runInContext(context);
+  assert.equal(vm.runInContext(`[typeof Novelty, typeof Novelties, typeof console, typeof own].join()`, context), 'undefined,undefined,object,function');
+});
+
 Deno.test('no object of the realm comes from outside', () => {
   const outside = graphOf([Object.prototype, Function.prototype, Error.prototype]);
   for (const object of new Realm().before.keys()) assert.ok(!outside.has(object));
@@ -144,7 +151,7 @@ Deno.test('more globals than are worth deleting cost the realm', async () => {
 // ---- random messages ----------------------------------------------------------------------------------------------
 
 const SEED = 20_250_610;
-const MESSAGES = 1_500;
+const MESSAGES = 800;
 
 // Runs messages, each in the realm of the one before while that is called clean; how many verdicts were clean, dirty and wrong.
 async function torment(script, seed, messages) {
@@ -152,56 +159,66 @@ async function torment(script, seed, messages) {
   const counts = { clean: 0, dirty: 0, wrong: 0, needless: 0, first: '' };
   for (let i = 0, realm; i < messages; i++) {
     realm ??= new Realm(script);
-    const { body, fields } = message(roll, [...realm.before.keys()], i % 4 === 0 ? 60 : 12);
+    const { body, fields } = message(roll, realm.before, i % 4 === 0 ? 60 : 12);
     await realm.run(body, fields);
     const verdict = realm.verify();
     const difference = realm.difference();
     counts[verdict === '' ? 'clean' : 'dirty']++;
     if (verdict === '' && difference !== '' && counts.wrong++ === 0) counts.first = `${difference} after\n${body}`;
+    if (verdict !== '' && difference === '') counts.needless++;
     if (verdict !== '' || difference !== '') realm = undefined;
   }
   return counts;
 }
 
 Deno.test(`no realm is called clean that is not (seed ${SEED})`, async () => {
-  const { clean, dirty, wrong, first } = await torment(scriptFor(tamper), SEED, MESSAGES);
+  const { clean, dirty, wrong, needless, first } = await torment(scriptFor(tamper), SEED, MESSAGES);
   assert.equal(wrong, 0, first);
+  assert.equal(needless, 0, 'a realm is called dirty that is not');
   assert.ok(clean > MESSAGES / 10 && dirty > MESSAGES / 10, `${clean} clean, ${dirty} dirty`);
+});
+
+Deno.test('negative control: random messages find a proof that watches nothing', async () => {
+  const blind = scriptFor(String(tamper).replace('watched.push(record(object, label))', 'undefined'));
+  assert.ok((await torment(blind, SEED, 60)).wrong > 0);
 });
 
 // Each takes one part of the proof away; if the tests above could not tell, they would prove nothing.
 const BLIND = {
-  'objects are not watched': ['watched.push(record(object, label))', 'undefined'],
-  'methods are not frozen': ['    freeze(object);\n    visit(', '    visit('],
-  'closed prototypes are not frozen': ['if (CLOSED.test(label)) freeze(object)', 'if (CLOSED.test(label)) return'],
-  'keys are not compared': ['if (now[i] !== keys[i]) return', 'if (now[i] !== keys[i] && false) return'],
-  'numbers of keys are not compared': ['if (now.length !== keys.length) return', 'if (now.length < keys.length) return'],
-  'prototypes are not compared': ['if (getPrototypeOf(object) !== parent)', 'if (false)'],
-  'extensibility is not compared': ['if (!isExtensible(object))', 'if (false)'],
-  'values are not compared': ['is(now.value, was.value)', 'true'],
-  'writable is not compared': ['now.writable === was.writable', 'true'],
-  'getters are not compared': ['now.get === was.get', 'true'],
-  'setters are not compared': ['now.set === was.set', 'true'],
-  'enumerable is not compared': ['now.enumerable !== was.enumerable', 'false'],
-  'configurable is not compared': ['now.configurable !== was.configurable', 'false'],
-  'new globals stay': ['!deleteProperty(world, now[i])', 'false'],
-  'old globals are not compared': ["return fault === '' ? slotFault(world, slots) : fault", 'return fault'],
-  'the prototype of the global is not compared': ['if (getPrototypeOf(world) !== parent)', 'if (false)'],
-  'the last match stays': ["apply(matchNext, emptyPattern, [''])", 'undefined'],
-  'the samples are forgotten': ['ownKeys(found).forEach(', '[].forEach('],
-  'what is handed out is forgotten': ['handedOut.forEach(', '[].forEach('],
+  'replace a method': ['watched.push(record(object, label))', 'undefined'],
+  'a property of a method': ['    freeze(object);\n    visit(', '    visit('],
+  'an array iterator': ['if (CLOSED.test(label)) freeze(object)', 'if (CLOSED.test(label)) return'],
+  'delete a method and put it back': ['if (now[i] !== keys[i]) return', 'if (false) return'],
+  'add a symbol key': ['if (now.length !== keys.length) return', 'if (now.length < keys.length) return'],
+  'setPrototypeOf': ['if (getPrototypeOf(object) !== parent)', 'if (false)'],
+  'preventExtensions': ['if (!isExtensible(object))', 'if (false)'],
+  'replace JSON.parse': ['is(now.value, was.value)', 'true'],
+  'make a method read-only': ['now.writable === was.writable', 'true'],
+  'replace a getter': ['now.get === was.get', 'true'],
+  'replace a setter only': ['now.set === was.set', 'true'],
+  'make a method enumerable': ['now.enumerable !== was.enumerable', 'false'],
+  'make a method permanent': ['now.configurable !== was.configurable', 'false'],
+  'an undeclared assignment': ['!deleteProperty(world, now[i])', 'false'],
+  'a permanent global': ['!deleteProperty(world, now[i])', '(deleteProperty(world, now[i]), false)'],
+  'replace a global constructor': ["return fault === '' ? slotFault(world, slots) : fault", 'return fault'],
+  'the prototype of the global': ['if (getPrototypeOf(world) !== parent)', 'if (false)'],
+  'preventExtensions of the global': ['if (!isExtensible(world))', 'if (false)'],
+  'the last match': ['    if (fault === \'\') forgetMatch();', ''],
+  'a stack hidden in a built-in': ['    for (let i = 0; fault === \'\' && i < watched.length; i++) fault = stackFault(watched[i]);', ''],
+  'a stack hidden in the global': ['fault = stackFault(self)', 'fault = \'\''],
+  'nothing hidden in place of a stack': ['    apply(writeStack, object, probe);', ''],
+  'a map iterator': ['ownKeys(found).forEach(', '[].forEach('],
+  'patch an error that only a call hands out': ['handedOut.forEach(', '[].forEach('],
 };
 
 for (const [name, [part, instead]] of Object.entries(BLIND)) {
-  Deno.test(`negative control: ${name}`, async () => {
+  Deno.test(`negative control: ${name}, without ${part.trim().slice(0, 40)}`, async () => {
     const source = String(tamper);
     assert.equal(source.split(part).length, 2, 'the part to take away is there once');
-    const script = scriptFor(source.replace(part, () => instead));
-    for (const code of Object.values({ ...DETECTED, ...REMOVED, ...PREVENTED })) {
-      const { verdict, left } = await attack(code, script);
-      if (verdict === '' && left !== '') return;
-    }
-    assert.fail('no attack got through');
+    const code = { ...DETECTED, ...REMOVED, ...PREVENTED }[name];
+    const { verdict, left } = await attack(code, scriptFor(source.replace(part, () => instead)));
+    assert.equal(verdict, '', 'the attack gets through');
+    assert.notEqual(left, '', 'the oracle sees it');
   });
 }
 
@@ -213,9 +230,47 @@ Deno.test('negative control: call sites are not silenced', async () => {
 
 // ---- the graph is whole -------------------------------------------------------------------------------------------
 
+// What V8 keeps for itself and no script can reach. A name that is not here is either such a thing too, new in this V8, or an
+// intrinsic that the walk must learn of: add it to `samples` of tamper.js.
+const UNREACHABLE = new Set(
+  `abstract_module_source_function abstract_module_source_prototype array_buffer_noinit_fun async_from_sync_iterator_map.prototype
+  async_module_evaluate_internal call_as_constructor_delegate call_as_function_delegate callsite_function context_extension_function
+  extras_binding_object fast_aliased_arguments_map.constructor generator_next_internal global_object global_proxy_function
+  initial_array_iterator_map.constructor initial_regexp_string_iterator_prototype_map.constructor initial_string_iterator_map.constructor
+  intl_segment_iterator_map.constructor intl_segments_map.constructor js_finalization_registry_fun js_weak_ref_fun
+  map_key_iterator_map.constructor perform_promise_then security_token set_value_iterator_map.constructor shared_array_buffer_fun`.split(/\s+/),
+);
+const isInternal = (slot) => UNREACHABLE.has(slot) || /^wasm_|_template_instantiations_cache/.test(slot);
+
 Deno.test('V8 holds no object of the realm that the walk does not know', async () => {
   const realm = new Realm();
   for (const code of Object.values(IDIOMS)) await realm.run(code);
   assert.equal(realm.verify(), '');
-  console.log(await unknownSlots(realm.before.keys()));
+  const slots = await unknownSlots(realm.before.keys());
+  assert.deepEqual(slots.filter((slot) => !isInternal(slot)), []);
+  assert.ok(slots.includes('js_weak_ref_fun'), 'the snapshot was read rightly');
+});
+
+Deno.test('negative control: an intrinsic that the walk does not know is found in the heap', async () => {
+  const realm = new Realm();
+  const hidden = vm.runInContext(`Object.getPrototypeOf(new Map().keys())`, realm.context);
+  const slots = await unknownSlots([...realm.before.keys()].filter((object) => object !== hidden));
+  assert.notDeepEqual(slots.filter((slot) => !isInternal(slot)), []);
+});
+
+Deno.test('V8 hides nothing in the objects of a clean realm', async () => {
+  const realm = new Realm();
+  const before = await privateKinds(realm.before.keys());
+  const roll = dice(SEED);
+  for (const code of Object.values({ ...IDIOMS, ...REMOVED, ...PREVENTED })) await realm.run(tried(code));
+  for (let i = 0; i < 300; i++) await realm.run(...Object.values(message(roll, realm.before, 0)));
+  assert.equal(realm.verify(), '');
+  assert.deepEqual(await privateKinds(realm.before.keys()), before);
+});
+
+Deno.test('negative control: a hidden stack is found in the heap', async () => {
+  const realm = new Realm();
+  const before = await privateKinds(realm.before.keys());
+  await realm.run(DETECTED['a stack hidden in a built-in']);
+  assert.notDeepEqual(await privateKinds(realm.before.keys()), before);
 });

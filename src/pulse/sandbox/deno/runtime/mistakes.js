@@ -1,6 +1,7 @@
 // What went wrong in a script, told to the person who wrote it: type, place, and what to try.
 
 const SUGGESTIONS = [
+  [/is not valid JSON|JSON input|(in|after) JSON at position/, () => 'JSON.parse was given text that is no JSON. Print it first to see what it is.'],
   [/Cannot read properties of (undefined|null) \(reading '(.+?)'\)/, ([, what, name]) => `Something before ".${name}" is ${what}. Check that it exists, or write "?.${name}".`],
   [/Cannot set properties of (undefined|null)/, ([, what]) => `The object that you assign to is ${what}. Create it first, for example with "= {}".`],
   [/(.+?) is not a function/, ([, name]) => `"${name}" cannot be called. Check its spelling and what it holds at that point.`],
@@ -15,7 +16,6 @@ const SUGGESTIONS = [
   [/missing \)/, () => 'Check brackets, quotes, commas and semicolons just before this place.'],
   [/Maximum call stack size exceeded/, () => 'A function calls itself without end. Check the condition that stops it.'],
   [/Invalid (array|string) length|Array buffer allocation failed/, () => 'The script builds something too large for its memory. Work on smaller parts.'],
-  [/is not valid JSON/, () => 'JSON.parse was given text that is no JSON. Print it first to see what it is.'],
 ];
 
 const BY_TYPE = {

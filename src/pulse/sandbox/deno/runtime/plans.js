@@ -64,9 +64,14 @@ function placeOfEnd(source) {
   return `${lines.length}:${lines.at(-1).length + 1}`;
 }
 
+// Whether the source closes the function around it: with its last brace, or to go on outside.
 function closesItsWrapper(source) {
+  return isWhole(`${HEAD}${source}\n)`) || isWhole(`${HEAD}${source}\n})`);
+}
+
+function isWhole(text) {
   try {
-    new vm.Script(`${HEAD}${source}\n})`);
+    new vm.Script(text);
     return true;
   } catch {
     return false;

@@ -7,6 +7,7 @@ import { conditions } from './conditions.js';
 import { kernel } from './kernel.js';
 import { primordials } from './primordials.js';
 import { tamper } from './tamper.js';
+import { url } from './url.js';
 
 const MAX_IDLE = 64;
 const MAX_USES = 5_000;
@@ -21,7 +22,7 @@ export class Realms {
   constructor(settings) {
     this.#settings = settings;
     this.#source = new vm.Script(
-      `(${additions})(); (${kernel})((${primordials})(), ${conditions}, ${tamper}, ${JSON.stringify(settings)})`,
+      `(${additions})(${url}); (${kernel})((${primordials})(), ${conditions}, ${tamper}, ${JSON.stringify(settings)})`,
       { filename: 'pulse:kernel' },
     );
   }

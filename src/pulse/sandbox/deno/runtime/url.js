@@ -1,6 +1,7 @@
 /**
  * URL for a realm, by the WHATWG URL Standard (https://url.spec.whatwg.org). `additions` calls this function inside the
- * realm with the primordials that it captured and with its URLSearchParams; its rules hold here too.
+ * realm, with what it captured and built, by position; its rules hold here too. `link(params, text, changed)` makes
+ * `params` those of a query and has them call `changed` with the text that they become.
  *
  * A state of the standard's parser is a function here, which reads a whole component and calls the state that follows;
  * it answers whether the input was accepted. `p` is a parse: `text`, `at` (where it reads), `url` (the record it fills),

@@ -1,0 +1,64 @@
+"""A platform that is frozen past its leases, while another does its work, changes nothing when it wakes."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.rig.checker import shortened, violations
+from tests.chaos.rig.cluster import Cluster
+from tests.chaos.rig.ledger import Ledger, read_promises
+from tests.chaos.rig.process import MakePulse
+from tests.chaos.rig.senders import send
+from tests.chaos.rig.storm import drain
+from tests.chaos.rig.until import until
+from tests.chaos.rig.workload import MILLISECOND, Draft
+
+HELD = "SELECT count(*) FROM pulse_messages WHERE state = 'running' AND owner LIKE $1"
+ENDED = "SELECT count(*) FROM pulse_message_results"
+STORED = (
+    "SELECT id, state, epoch, completed_at, body FROM pulse_messages JOIN pulse_message_results USING (id) ORDER BY id"
+)
+# Transactions that have written something, and in which nothing happens any more.
+STANDING = """\
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'idle in transaction' AND backend_xid IS NOT NULL
+AND state_change < clock_timestamp() - interval '10 ms'
+"""
+COUNT = 400
+
+
+@pytest.mark.timeout(240)
+def test_a_platform_that_stands_still(make_pulse: MakePulse, postgres_url: str, tmp_path: Path, ledger: Ledger) -> None:
+    """In the middle of a transaction, even: the rows that it has locked are taken from it like the others."""
+    cluster = Cluster(make_pulse, postgres_url, tmp_path)
+    frozen, other = cluster.first, cluster.second
+    cluster.start()
+    with closing(frozen.door()) as door:
+        send(door, ledger, [Draft(f"n{number}", "slow", spins=10 * MILLISECOND) for number in range(COUNT)])
+    # Some have ended: so others are in the sandbox, which computes on while its platform is frozen.
+    until(lambda: cluster.query(ENDED)[0][0] > 1, 30, "it has finished the first", every=0.001)
+    until(lambda: is_caught_writing(cluster), 30, "it is caught in the middle of a transaction", every=0.001)
+    held = cluster.query(HELD, f"{frozen.process.pid}-%")[0][0]
+    assert held > 0, "it was too quick: nothing is left to be finished by another"
+
+    drain(other, 90)
+    stored = cluster.query(STORED)
+    assert len(stored) == COUNT
+    frozen.thaw()
+    until(lambda: "event=lease_lost" in frozen.log_tail(100_000), 30, "it is refused what it writes late")
+    frozen.wait_until_ready()
+    assert cluster.query(STORED) == stored
+
+    assert [pulse.terminate() for pulse in (frozen, other)] == [0, 0]
+    found = violations(read_promises(ledger.path), cluster.state())
+    assert not found, shortened(found)
+
+
+def is_caught_writing(cluster: Cluster) -> bool:
+    """Freezes the first platform, and lets it go on where it is not in a transaction that has written."""
+    cluster.first.freeze()
+    if cluster.query(STANDING)[0][0]:
+        return True
+    cluster.first.thaw()
+    return False

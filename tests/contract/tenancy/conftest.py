@@ -1,0 +1,50 @@
+"""The stores of tenancy on one database, with two organizations that have everything under the same names."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from pulse.core.ids import Ids
+from pulse.storage.database import Database
+from pulse.storage.migrations import migrate
+from pulse.tenancy.records import Environment, Organization
+from pulse.tenancy.sources import SourceStore
+from pulse.tenancy.store import TenancyStore
+from pulse.tenancy.tables import BRANCH, TenancyTables, tenancy_tables
+from pulse.tenancy.vault import Vault, new_master_key
+from tests.contract.conftest import OpenDatabase, SetClock
+
+
+@dataclass
+class Tenancy:
+    """The stores, and the two organizations that each test has."""
+
+    database: Database
+    tables: TenancyTables
+    clock: SetClock
+    master_key: str
+    store: TenancyStore
+    ours: Organization
+    theirs: Organization
+    here: Environment
+    there: Environment
+
+    def sources(self) -> SourceStore:
+        """Another process's view of the sources: nothing is kept from before."""
+        return SourceStore(self.database, self.tables, Vault([self.master_key]), self.clock)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+async def tenancy(open_database: OpenDatabase, clock: SetClock) -> Tenancy:
+    database = open_database(clock=clock)
+    await migrate(database, [BRANCH])
+    tables = tenancy_tables(database.prefix)
+    store = TenancyStore(database, tables, Ids(clock), clock)
+    ours, theirs = await store.create_organization("Ours"), await store.create_organization("Theirs")
+    here, there = [await store.create_environment(each.id, "production") for each in (ours, theirs)]
+    return Tenancy(database, tables, clock, new_master_key(), store, ours, theirs, here, there)

@@ -1,0 +1,62 @@
+"""Scripts that never end, each in another way: all must be stopped in time, and nobody else blamed."""
+# ruff: noqa: E501 - a script is a line
+
+from tests.integration.sandbox.hostile.case import TIMEOUT, Case
+
+SCRIPTS = {
+    "loop": "while (true);",
+    "loop that catches everything": "for (;;) try { throw 1 } catch {} finally { continue }",
+    "loop in a finally block": "try { null.x } finally { while (true); }",
+    "await for ever": "for (;;) await null",
+    "await promises for ever": "for (;;) await Promise.resolve().then(() => new Promise((done) => done()))",
+    "microtasks that queue microtasks": "(function again() { Promise.resolve().then(again) })()",
+    "async recursion": "const again = async () => { await null; again() }; again()",
+    "after the script has ended": "(async () => { for (let i = 0; i < 1000; i++) await null; while (true); })()",
+    "after an effect that nobody waits for": "call(1).then(() => { while (true); })",
+    "generator": "function* g() { while (true) yield 1 } for (const _ of g());",
+    "generator through helpers": "[...(function* () { while (true) yield 1 })().filter((x) => x > 1)]",
+    "async generator": "async function* g() { while (true) yield 1 } for await (const _ of g());",
+    "iterator without an end": "new Set({ [Symbol.iterator]: () => ({ next: () => ({ done: false, value: 1 }) }) })",
+    "Promise.all without an end": "Promise.all({ [Symbol.iterator]: () => ({ next: () => ({ done: false, value: 1 }) }) })",
+    "catastrophic pattern": "/^(\\w+\\s?)*$/.test('aaaaaaaaa '.repeat(20) + '!')",
+    "catastrophic pattern with backreference": "/(a+)+\\1b$/.test('a'.repeat(60))",
+    "catastrophic pattern in replace": "('x'.repeat(60) + 'y').replace(/(x+x+)+z/g, '')",
+    "catastrophic pattern in a condition": """
+        evaluateCondition({ field: 'a', comparison: 'matches', value: '^(a+)+$' }, { a: 'a'.repeat(60) + '!' })""",
+    "comparator": "[3, 1, 2].sort(() => { while (true); })",
+    "comparator that wants more": "const a = [3, 1]; a.sort((x, y) => { for (;;) a.reverse(); })",
+    "callback of replace": "'x'.replace(/x/, () => { for (;;); })",
+    "reviver": "JSON.parse('[1]', () => { while (true); })",
+    "getter": "const o = { get x() { while (true); } }; o.x",
+    "getter of a global, read at the end": "Object.defineProperty(globalThis, 'x', { enumerable: true, get() { while (true); } })",
+    "toJSON of the result": "___result___ = { toJSON() { while (true); } }",
+    "toJSON of an argument": "await call({ toJSON() { while (true); } })",
+    "toJSON of what is printed": "print({ toJSON() { for (;;); } })",
+    "microtask of toJSON": "globalThis.x = { toJSON() { Promise.resolve().then(() => { while (true); }); return 1 } }",
+    "microtask of a getter": """
+        Object.defineProperty(globalThis, 'x', { enumerable: true, get() { (async () => { for (;;) await null })(); return 1 } })""",
+    "getter of an error": "throw Object.defineProperty(new Error(), 'message', { get() { while (true); } })",
+    "proxy with endless keys": "for (const key in new Proxy({}, { ownKeys() { while (true); } }));",
+    "proxy in the result": "___result___ = new Proxy({}, { get() { while (true); } })",
+    "prototype of what is thrown": "throw new Proxy({}, { getPrototypeOf() { while (true); } })",
+    "thenable that gives itself": "return { then(done) { done(this) } }",
+    "every object a thenable": "Object.prototype.then = function (done) { done({}) }; await {}",
+    "answer that is a thenable": "Object.prototype.then = function (done) { while (true); }; await call({ a: 1 })",
+    "valueOf": "+{ valueOf() { while (true); } }",
+    "stack overflow, again and again": "const f = () => { try { f() } finally { f() } }; f()",
+    "power": "let x = 3n; for (;;) x = x ** 3n % 1000000007n",
+    "huge power": "let n = 3n ** 4000000n; for (;;) n = n * n % (3n ** 4000000n)",
+    "sparse array": "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)",
+    "join of nothing": "Array.prototype.join.call({ length: 2 ** 32 - 1 }, '')",
+    "copy of nothing": "Array.prototype.copyWithin.call({ length: 2 ** 53 - 1 }, 1, 0)",
+    "reading text backwards": "const s = 'x'.repeat(2 ** 20); for (;;) s.lastIndexOf('y'.repeat(2 ** 10))",
+    "loop made of text": "eval('while (true);')",
+    "loop made by Function": "new Function('for (;;);')()",
+    "loop made by a constructor": "(async () => {}).constructor('for (;;) await null')()",
+    "static block": "class X { static { while (true); } }",
+    "default argument": "((x = (() => { while (true); })()) => x)()",
+    "tagged template": "((strings) => { while (true); })`x`",
+    "labels": "outer: for (;;) { inner: for (;;) { continue outer } }",
+}
+
+CASES = [Case(name, script, TIMEOUT, kind="time") for name, script in SCRIPTS.items()]

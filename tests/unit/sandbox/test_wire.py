@@ -1,0 +1,154 @@
+"""The frames between parent and child: what is written, what is read, and what is refused."""
+
+import json
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse.sandbox.deno import wire
+from pulse.sandbox.deno.wire import BrokenFrame, Said
+from pulse.sandbox.port import Answer, Job, Plan, Tenant
+from tests.unit.sandbox.doubles import job
+
+BODY = b'{"log":[],"errors":[],"reasons":[],"kept":[],"globals":{},"tooLarge":[]}'
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+def parts(frame: bytes) -> tuple[dict[str, object], bytes]:
+    """Header and payload as the child would see them."""
+    assert frame.count(b"\n") == 1
+    assert frame.endswith(b"\n")
+    header, _, payload = frame[:-1].partition(b"\t")
+    return json.loads(header), payload
+
+
+@given(job_id=NAMES, plan_id=NAMES, seed=st.tuples(*[st.integers(0, 2**32 - 1)] * 4), at=st.integers(0, 2**53))
+def test_a_run_frame_is_one_line_whatever_the_names(
+    job_id: str, plan_id: str, seed: tuple[int, int, int, int], at: int
+) -> None:
+    plan = Plan(plan_id, json.dumps({"id": plan_id, "nodes": [{"post": "a\tb\nc"}]}))
+    message = json.dumps({"a": "\u2028\t"}).encode()
+    frame = wire.run_frame(7, Job(job_id, Tenant("o", "e"), [plan], message, at, seed), [plan])
+    header, payload = parts(frame)
+    expected = {"t": "run", "n": 7, "id": job_id, "plans": [plan_id], "at": at, "seed": list(seed)}
+    assert header == {**expected, "define": [json.loads(plan.text)]}
+    assert payload == message
+
+
+def test_a_plan_that_is_known_is_only_named() -> None:
+    plan = Plan("p", '{"id":"p"}')
+    header, _ = parts(wire.run_frame(1, job(plans=(plan,)), []))
+    assert (header["plans"], "define" in header) == (["p"], False)
+
+
+@given(job_id=NAMES, value=st.text())
+def test_answers_and_drops(job_id: str, value: str) -> None:
+    payload = json.dumps(value).encode()
+    header, body = parts(wire.answer_frame(3, job_id, 9, Answer(ok=False, payload=payload), 5))
+    assert (header, body) == ({"t": "answer", "n": 3, "id": job_id, "seq": 9, "ok": False, "at": 5}, payload)
+    assert parts(wire.drop_frame(4, job_id)) == ({"t": "drop", "n": 4, "id": job_id}, b"")
+
+
+def test_what_the_child_says_is_read() -> None:
+    line = b'{"t":"done","n":2,"id":"m","status":"fail","errorType":"TypeError","error":"no","strained":true,"x":1}\t{}'
+    said, payload = wire.read_frame(line)
+    assert said == Said(t="done", n=2, id="m", status="fail", error_type="TypeError", error="no", strained=True)
+    assert payload == b"{}"
+
+
+DEEP = b"[" * (sys.getrecursionlimit() * 100)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"\t", b"{}", b"null", b"[]", b'"ready"', b"{", b"\xff", b'{"t":"\xc3"}', b"garbage"),
+        *(b'{"t":1}', b'{"t":"done","n":"1"}', b'{"t":"done","n":1.5}', b'{"t":"done","id":1}'),
+        *(b'{"t":"done","strained":1}', b'{"t":"done","version":"1"}', b'{"t":"done","error":"\\ud800"}'),
+        *(b'{"t":"done"} x', b'{"t":"done","x":' + DEEP),
+    ],
+    ids=lambda line: repr(line[:30]),
+)
+def test_headers_that_are_refused(line: bytes) -> None:
+    with pytest.raises(BrokenFrame):
+        wire.read_frame(line)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(line: bytes) -> None:
+    try:
+        said, payload = wire.read_frame(line)
+        wire.read_verdict(said, payload, 1000)
+        wire.read_asks(payload)
+    except BrokenFrame:
+        pass
+
+
+def test_asks_are_read_and_their_arguments_only_when_needed() -> None:
+    asks = wire.read_asks(b'[{"seq":1,"fn":"call","args":[1,{"a":null}]},{"seq":2,"fn":"other","args":[],"more":1}]')
+    assert [(ask.seq, ask.fn, ask.arguments()) for ask in asks] == [(1, "call", [1, {"a": None}]), (2, "other", [])]
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [b"", b"{}", b"[1]", b"[{}]", b'[{"seq":1,"fn":"x"}]', b'[{"seq":"1","fn":"x","args":[]}]', b"[" + DEEP, b"[]]"],
+    ids=lambda asks: repr(asks[:30]),
+)
+def test_asks_that_are_refused(asks: bytes) -> None:
+    with pytest.raises(BrokenFrame):
+        wire.read_asks(asks)
+
+
+@pytest.mark.parametrize("arguments", [b"{}", b"1", b'"x"', b"[1e999]", b"[" * 100_000 + b"]" * 100_000], ids=range(5))
+def test_arguments_that_no_python_reads_fail_their_effect_only(arguments: bytes) -> None:
+    [ask] = wire.read_asks(b'[{"seq":1,"fn":"call","args":%b}]' % arguments) if len(arguments) < 100 else [unread()]
+    assert ask.arguments() is None
+    answer = wire.bad_arguments(ask.fn)
+    assert not answer.ok
+    assert json.loads(answer.payload)["code"] == "invalid_arguments"
+
+
+def unread() -> wire.Ask:
+    import msgspec
+
+    return wire.Ask(1, "call", msgspec.Raw(b"[" * 100_000 + b"]" * 100_000))
+
+
+def test_a_verdict_is_read() -> None:
+    said = Said(t="done", status="success", workflow="w", workflow_name="W", version=3, code="x")
+    verdict = wire.read_verdict(said, BODY, 1000)
+    assert (verdict.status, verdict.workflow_id, verdict.workflow_name) == ("success", "w", "W")
+    assert (verdict.workflow_version, verdict.code, verdict.body) == (3, "x", BODY)
+
+
+def test_a_long_error_is_cut() -> None:
+    verdict = wire.read_verdict(Said(t="done", status="fail", error="x" * 9_000), BODY, 1000)
+    assert verdict.error == "x" * 2_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "limit"),
+    [
+        *(("excellent", BODY, 1000), ("", BODY, 1000), ("canceled", BODY, 1000), ("success", BODY, len(BODY) - 1)),
+        *(("success", b"", 1000), ("success", b"[]", 1000), ("success", b"{", 1000), ("success", b"{} {}", 1000)),
+        ("success", b'{"log":' + DEEP + b"}", len(DEEP) * 2),
+    ],
+    ids=range(9),
+)
+def test_verdicts_that_are_refused(status: str, body: bytes, limit: int) -> None:
+    with pytest.raises(BrokenFrame):
+        wire.read_verdict(Said(t="done", status=status), body, limit)
+
+
+def test_a_failure_looks_like_any_other_verdict() -> None:
+    verdict = wire.failure("TimeoutError", "script_timeout", "too long", "be quick", "2026-01-01T00:00:00.000Z")
+    body = json.loads(verdict.body)
+    assert set(body) == set(json.loads(BODY))
+    assert (verdict.status, verdict.code, verdict.error_type, verdict.error) == (
+        *("fail", "script_timeout", "TimeoutError", "too long"),
+    )
+    [error] = body["errors"]
+    expected = {"error": "too long", "errorType": "TimeoutError", "code": "script_timeout", "suggestion": "be quick"}
+    assert error == {**expected, "timestamp": "2026-01-01T00:00:00.000Z"}
