@@ -3,6 +3,7 @@
 import pytest
 
 from pulse.core.errors import StorageDown, Unavailable
+from pulse.messages.intake import Nobody
 from pulse.messages.records import Work
 from pulse.storage.claims import LEASE_MS, SUSPECT_AFTER
 from tests.contract.messages.office import A, B
@@ -21,7 +22,7 @@ async def test_a_suspect_runs_alone(held: Workshop) -> None:
     consumer = await held.start()
     await held.bench.until_running(*before)
     office = held.office
-    office.intake.worker = type(office.intake).worker
+    office.intake.worker = Nobody()
     first, second = *await suspects(held, 1), *await suspects(held, 1, B)
     consumer.suspects_may_wait()
     held.bench.finish(*before)

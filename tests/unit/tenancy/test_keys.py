@@ -5,10 +5,10 @@ import string
 
 import pytest
 
-from pulse.core.ids import ALPHABET, Ids
+from pulse.core.ids import ALPHABET
 from pulse.tenancy.keys import digest_of, key_text, new_secret, read_key, same
 
-KEY_ID = Ids().new("key")
+KEY_ID = "key_01m7ycmg3se29t5zwb6f1rywf3"
 
 
 def test_a_secret_has_160_random_bits() -> None:
