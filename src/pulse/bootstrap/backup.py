@@ -6,6 +6,8 @@ database refers to is then there, and what came later is an orphan that nobody r
 """
 
 import asyncio
+import contextlib
+import gzip
 import os
 import sqlite3
 import tarfile
@@ -61,7 +63,8 @@ def _write(data: Path, file: Path) -> int:
                     tar.add(data / OBJECTS, OBJECTS)
         draft.replace(file)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise StorageReadOnly(f"The backup cannot be written to {file}: {error.strerror or error}.") from None
     except sqlite3.Error as error:
         raise StorageDown(f"The database in {data} cannot be copied: {error}.") from None
@@ -77,13 +80,21 @@ def _copy_database(source: Path, target: Path) -> None:
             writer.execute("PRAGMA journal_mode=DELETE")
 
 
+def _unpack(file: Path, folder: str) -> None:
+    with gzip.open(file) as packed:
+        with tarfile.open(fileobj=packed, mode="r|") as tar:
+            tar.extractall(folder, filter="data")
+        # A tar is read to its own end; the checksum of all that was read comes after it.
+        while packed.read(1 << 20):
+            pass
+
+
 def _read(data: Path, file: Path) -> None:
     """Unpacked within the folder, which may be a mount, and moved once all of it is there, the database last."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(prefix="restore-", dir=data) as folder:
-            with tarfile.open(file, "r:gz") as tar:
-                tar.extractall(folder, filter="data")
+            _unpack(file, folder)
             if not (Path(folder) / DATABASE).is_file():
                 raise NotFound(f"{file} is no backup of Pulse: there is no database in it.")
             for part in sorted(Path(folder).iterdir(), key=lambda part: part.name == DATABASE):
