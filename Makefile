@@ -13,7 +13,7 @@ WORKERS ?= 2
 
 SCRIPTS := $(if $(wildcard scripts/*.py),scripts)
 BENCHMARKS := $(wildcard benchmarks/*.py)
-FAST_TESTS := $(wildcard tests/unit tests/architecture)
+FAST_TESTS := tests/unit/core tests/unit/storage tests/architecture
 # Every folder of tests that `check` has not run already.
 SLOW_TESTS =
 
