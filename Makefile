@@ -13,9 +13,9 @@ WORKERS ?= 2
 
 SCRIPTS := $(if $(wildcard scripts/*.py),scripts)
 BENCHMARKS := $(wildcard benchmarks/*.py)
-FAST_TESTS := tests/unit/core tests/unit/storage tests/architecture
+FAST_TESTS := $(wildcard tests/unit tests/architecture)
 # Every folder of tests that `check` has not run already.
-SLOW_TESTS =
+SLOW_TESTS = $(shell find tests -name 'test_*.py' -not -path 'tests/unit/*' -not -path 'tests/architecture/*' | cut -d/ -f1,2 | sort -u)
 
 # $(call group,NAME,COMMAND): run one group of checks, and say which one failed.
 define group

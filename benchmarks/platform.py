@@ -67,8 +67,7 @@ def platform(environment: dict[str, str] | None = None) -> Iterator[Running]:
 
 def start(data: Path, environment: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
     command = [
-        sys.executable,
-        *([os.environ["INSTR"]] if os.environ.get("INSTR") else ["-m", "pulse.cli.main"]),
+        *PULSE,
         "up",
         "--no-demo",
         "--port",

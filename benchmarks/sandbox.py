@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from benchmarks.report import Series, options, publish
 from benchmarks.workload import EXPECTED, PEERS, job, plan
-from pulse.evaluator.evaluate import NoEffects
+from pulse.effects.calls import ScriptEffects
+from pulse.messages.records import Work
 from pulse.sandbox.deno.command import chosen_walls, command
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.pool import DenoSandbox
@@ -24,31 +25,33 @@ from pulse.sandbox.port import Tenant
 
 CONCURRENT = 32
 BAR, GOAL = 4.0, 8.0
+EFFECTS = ScriptEffects({}).for_message(Work("msg", "org", "env", 1, 0, 0, None, b"{}"))
 
 
 async def measure(realm: Literal["fresh", "verified"], rounds: int, seconds: float) -> tuple[Series, Series]:
     """Messages a second of wall time, and a second of the process's CPU time."""
-    limits = Limits(realm=realm, busy_processes=1, spare_processes=0)
+    # One process for all rounds: its CPU time is what is measured.
+    limits = Limits(realm=realm, busy_processes=1, spare_processes=0, messages_per_process=1_000_000_000)
     sandbox = DenoSandbox(limits, command(limits, chosen_walls("auto"), []))
     await sandbox.start()
     try:
         await _round(sandbox, 1.0)
         (pid,) = sandbox.pids(Tenant("org", "env"))
-        _pin(pid)
+        pin(pid)
         await _round(sandbox, 1.0)
         wall, cpu = [], []
         for _ in range(rounds):
-            before = _cpu_seconds(pid)
+            before = cpu_seconds(pid)
             count, took = await _round(sandbox, seconds)
             wall.append(count / took)
-            cpu.append(count / (_cpu_seconds(pid) - before))
+            cpu.append(count / (cpu_seconds(pid) - before))
         return Series(wall), Series(cpu)
     finally:
         await sandbox.stop()
 
 
 async def _round(sandbox: DenoSandbox, seconds: float) -> tuple[int, float]:
-    compiled, effects, count = plan(), NoEffects(), 0
+    compiled, effects, count = plan(), EFFECTS, 0
     began = time.perf_counter()
 
     async def worker() -> None:
@@ -68,7 +71,7 @@ async def check(realm: Literal["fresh", "verified"]) -> None:
     sandbox = DenoSandbox(limits, command(limits, (), []))
     await sandbox.start()
     try:
-        verdict = await sandbox.evaluate(job(1, plan()), NoEffects())
+        verdict = await sandbox.evaluate(job(1, plan()), EFFECTS)
         assert json.loads(verdict.body)["result"] == EXPECTED, verdict.body
     finally:
         await sandbox.stop()
@@ -84,8 +87,8 @@ def peer(rounds: int, cache: str | None) -> dict[str, Any]:
     return result
 
 
-def _pin(pid: int) -> None:
-    """The process and its threads to the last core, everybody else to the others."""
+def pin(pid: int) -> None:
+    """Binds the process and its threads to the last core, everybody else to the others."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, cores[:-1])
@@ -94,7 +97,8 @@ def _pin(pid: int) -> None:
                 os.sched_setaffinity(int(thread.name), cores[-1:])
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -5,7 +5,7 @@
 
 import os from 'node:os';
 import vm from 'node:vm';
-import { tamper } from '../src/pulse/sandbox/deno/runtime/tamper.js';
+import { tamper } from '../src/pulse/sandbox/deno/runtime/realm/tamper.js';
 
 const FUNCTIONS = 40;
 const FIELDS = 20;

@@ -25,10 +25,16 @@ def settings() -> str:
     return "\n".join(lines)
 
 
+STILL = """\
+Besides these, scripts have what ECMAScript has. The time that `Date` and `Intl.DateTimeFormat` tell is that of the
+message; it moves on only while an effect is waited for, so that a second evaluation sees what the first one saw.
+`Temporal` is not there. `Math.random()` gives the same numbers at every evaluation of a message."""
+
+
 def scripts() -> str:
     lines = ["# What scripts can call", "", NOTE, "", "| Call | What it does |", "|---|---|"]
     lines += [f"| `{function.signature}` | {function.summary} |" for function in FUNCTIONS]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", STILL, ""])
 
 
 GENERATED = {"openapi.json": openapi, "settings.md": settings, "scripts.md": scripts}

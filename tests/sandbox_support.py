@@ -99,6 +99,9 @@ class Echo:
 
     calls: list[Call] = field(default_factory=list)
 
+    def begin(self) -> None:
+        return None
+
     async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
         self.calls.append(Call(job, seq, function, arguments))
         return ok(arguments[0] if arguments else None)
@@ -116,6 +119,9 @@ class Held:
     at_once: int = 0
     most_at_once: int = 0
     _answers: dict[tuple[str, int], asyncio.Future[Answer]] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        return None
 
     async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

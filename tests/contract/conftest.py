@@ -75,6 +75,7 @@ def prefix() -> str:
 @pytest.fixture
 async def open_database(database_url: str, prefix: str) -> AsyncIterator[OpenDatabase]:
     opened: list[Database] = []
+    others = sqlite_threads()
 
     def open_one(*, clock: Clock | None = None, pool_size: int = 10) -> Database:
         opened.append(Database(database_url, prefix=prefix, clock=clock, pool_size=pool_size))
@@ -83,7 +84,7 @@ async def open_database(database_url: str, prefix: str) -> AsyncIterator[OpenDat
     yield open_one
     for each in opened:
         await each.close()
-    await sqlite_threads_ended()
+    await sqlite_threads_ended(others)
     if database_url.startswith("postgresql"):
         await drop_tables(database_url, prefix)
 
@@ -94,15 +95,19 @@ def database(open_database: OpenDatabase) -> Database:
     return open_database()
 
 
-async def sqlite_threads_ended() -> None:
-    """Returns when the threads of closed SQLite connections are gone.
+def sqlite_threads() -> set[threading.Thread]:
+    """The threads in which SQLite connections work now."""
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
+
+
+async def sqlite_threads_ended(others: set[threading.Thread]) -> None:
+    """Returns when the threads of closed SQLite connections are gone; `others` were there before and may stay.
 
     aiosqlite waits for them, save where opening failed or a statement was cancelled; then they would still speak to the
     event loop of a test that is over.
     """
-    for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
-            await asyncio.to_thread(thread.join, 5)
+    for thread in sqlite_threads() - others:
+        await asyncio.to_thread(thread.join, 5)
 
 
 async def drop_tables(url: str, prefix: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pulse.bootstrap.serving import find_running
 from pulse.bootstrap.settings import Settings, described
-from pulse.bootstrap.wiring import BRANCHES, PREFIX, limits_of, master_keys
+from pulse.bootstrap.wiring import BRANCHES, PREFIX, build_bus, limits_of, master_keys
 from pulse.core.errors import PulseError
 from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
@@ -33,7 +33,7 @@ class Finding:
 async def examine_all(settings: Settings) -> list[Finding]:
     """Every finding, parts first, then the settings in force."""
     findings = [_folder(settings), *_key(settings), *await _database(settings), await _objects(settings)]
-    findings += await _sandbox(settings)
+    findings += [await _bus(settings), *await _sandbox(settings)]
     values = [Finding(name, "note", value or "(not set)") for name, value, _ in described(settings)]
     return findings + values
 
@@ -91,6 +91,24 @@ async def _objects(settings: Settings) -> Finding:
     except PulseError as error:
         return Finding("objects", "wrong", error.message)
     return Finding("objects", "ok", settings.resolved_objects_url)
+
+
+async def _bus(settings: Settings) -> Finding:
+    try:
+        bus = build_bus(settings)
+    except PulseError as error:
+        return Finding("bus", "wrong", error.message)
+    await bus.start()
+    trouble = bus.trouble
+    await bus.stop()
+    if trouble is not None:
+        return Finding("bus", "wrong", f"{trouble}; until it does, other processes hear of changes late")
+    if settings.resolved_bus_url.startswith("redis"):
+        return Finding("bus", "ok", "Redis answers")
+    if settings.is_embedded:
+        return Finding("bus", "ok", "in this process")
+    late = f"other processes hear of changes after up to {settings.cache_refresh_seconds} seconds"
+    return Finding("bus", "note", f"in this process only: {late}, unless PULSE_BUS_URL names Redis")
 
 
 async def _sandbox(settings: Settings) -> list[Finding]:

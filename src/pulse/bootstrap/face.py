@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from pulse.bootstrap.wiring import Parts
 from pulse.console.app import console_app
+from pulse.evaluator.trial import Trials
 from pulse.receiver.admission import Admission
 from pulse.receiver.app import HANDLERS, Check, routes
 from pulse.receiver.metrics import ReceiverMetrics
@@ -16,9 +17,16 @@ from pulse.receiver.receiver import Receiver
 from pulse.receiver.shortcut import Shortcut
 
 
-def face(parts: Parts, url: str, registry: CollectorRegistry, checks: Mapping[str, Check]) -> ASGIApp:
-    """The ASGI application on these parts; `url` is where people reach it."""
-    paths: list[BaseRoute] = [*routes(checks, registry), Mount("/api", app=_console(parts, url))]
+def face(
+    parts: Parts,
+    url: str,
+    registry: CollectorRegistry,
+    checks: Mapping[str, Check],
+    notes: Mapping[str, Check],
+    trials: Trials | None = None,
+) -> ASGIApp:
+    """The ASGI application on these parts; `url` is where people reach it. Without `trials` nothing is test-run."""
+    paths: list[BaseRoute] = [*routes(checks, notes, registry), Mount("/api", app=_console(parts, url, trials))]
     app = Starlette(routes=paths, exception_handlers=HANDLERS)
     # A redirect of a POST is what most senders do not follow, and nothing tells them so.
     app.router.redirect_slashes = False
@@ -40,14 +48,22 @@ def _receiver(parts: Parts, registry: CollectorRegistry) -> Receiver:
     )
 
 
-def _console(parts: Parts, url: str) -> Starlette:
+def _console(parts: Parts, url: str, trials: Trials | None) -> Starlette:
     return console_app(
         public_url=url,
         authenticator=parts.authenticator,
         tenancy=parts.tenancy,
         sources=parts.sources,
+        variables=parts.variables,
         workflows=parts.workflows,
+        versions=parts.versions,
+        trials=trials,
+        intake=parts.intake,
+        ids=parts.ids,
+        max_message_bytes=parts.settings.max_message_bytes,
+        links=parts.links,
         catalog=parts.catalog,
+        changes=parts.changes,
         reader=parts.reader,
         waiting=parts.waiting,
         queue=parts.queue,

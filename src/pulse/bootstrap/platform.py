@@ -11,10 +11,11 @@ from starlette.types import ASGIApp
 from pulse.bootstrap.face import face
 from pulse.bootstrap.maintenance import Repeated
 from pulse.bootstrap.settings import Settings
-from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_sandbox
+from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_effects, build_sandbox
 from pulse.consumer.leases import Heartbeat, Sweeper
 from pulse.core.duty import Duty
 from pulse.core.errors import PulseError
+from pulse.evaluator.trial import Trials
 from pulse.storage.lockfile import FolderLock
 from pulse.storage.migrations import migrate
 
@@ -50,10 +51,11 @@ class OpenData:
         return applied
 
     def app(self) -> ASGIApp:
-        return face(self.parts, self.url, self.registry, {"database": self.database_trouble})
+        return face(self.parts, self.url, self.registry, {"database": self.database_trouble}, {})
 
     async def close(self) -> None:
         await self.parts.committer.drain()
+        await self.parts.bus.stop()
         await self.parts.database.close()
         self._unlock()
 
@@ -81,6 +83,7 @@ class Platform:
         self.consumer = build_consumer(parts, self._sandbox)
         parts.intake.worker = self.consumer
         self.duties: list[Duty] = [
+            parts.bus,
             self._sandbox,
             self.consumer,
             Heartbeat(self.consumer.renew, self.consumer.lease_lost),
@@ -92,7 +95,9 @@ class Platform:
 
     def app(self) -> ASGIApp:
         checks = {"database": self._data.database_trouble, "sandbox": self._sandbox_trouble}
-        return face(self._data.parts, self._data.url, self._data.registry, checks)
+        notes, parts = {"bus": self._bus_trouble}, self._data.parts
+        trials = Trials(self._sandbox, parts.ids, build_effects(parts))
+        return face(parts, self._data.url, self._data.registry, checks, notes, trials)
 
     async def start(self) -> None:
         for duty in self.duties:
@@ -106,6 +111,9 @@ class Platform:
 
     async def _sandbox_trouble(self) -> str | None:
         return self._sandbox.trouble
+
+    async def _bus_trouble(self) -> str | None:
+        return self._data.parts.bus.trouble
 
     async def _archive(self) -> None:
         await self._data.parts.archive.rewrite_tombstones()

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
         alias="PULSE_OBJECTS_URL",
         description="Object store of the archive (file:///…, s3://bucket/prefix); unset: in the data folder.",
     )
+    bus_url: str | None = Field(
+        None,
+        alias="PULSE_BUS_URL",
+        description="Announcements between processes (memory:, redis://…); unset: REDIS_URL, or memory:.",
+    )
+    redis_url: str | None = Field(None, alias="REDIS_URL", description="Redis, where PULSE_BUS_URL names none.")
     secret_key: SecretStr | None = Field(
         None,
         alias="PULSE_SECRET_KEY",
@@ -92,6 +98,10 @@ class Settings(BaseSettings):
     @property
     def resolved_objects_url(self) -> str:
         return self.objects_url or (self.data.absolute() / "objects").as_uri()
+
+    @property
+    def resolved_bus_url(self) -> str:
+        return self.bus_url or self.redis_url or "memory:"
 
 
 def load_settings(data: Path | None = None, **overrides: Any) -> Settings:

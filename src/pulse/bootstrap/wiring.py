@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pulse.bootstrap.announcements import Changes
 from pulse.bootstrap.settings import Settings
+from pulse.bus.in_process import InProcessBus
+from pulse.bus.port import Bus
 from pulse.consumer.consumer import Consumer
 from pulse.core.clock import SystemClock
 from pulse.core.errors import Misconfigured, StorageReadOnly
 from pulse.core.ids import Ids
-from pulse.evaluator.evaluate import Evaluator, NoEffects
+from pulse.effects.calls import ScriptEffects
+from pulse.effects.sub_workflows import SubWorkflows
+from pulse.evaluator.evaluate import Evaluator
+from pulse.evaluator.trial import Trials
 from pulse.messages.archive import Archive
 from pulse.messages.intake import Intake
+from pulse.messages.links import Links
 from pulse.messages.outcomes import Outcomes
 from pulse.messages.queue import MessageQueue
 from pulse.messages.reading import MessageReader
@@ -36,11 +43,14 @@ from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
+from pulse.tenancy.variables import VariableStore
 from pulse.tenancy.vault import Vault, new_master_key
 from pulse.workflows.catalog import Catalog
+from pulse.workflows.drawn import DrawnWorkflows
 from pulse.workflows.store import WorkflowStore
 from pulse.workflows.tables import BRANCH as WORKFLOWS
 from pulse.workflows.tables import workflow_tables
+from pulse.workflows.versions import WorkflowVersions
 
 BRANCHES: Sequence[Branch] = (TENANCY, WORKFLOWS, MESSAGES)
 PREFIX = "pulse_"
@@ -55,12 +65,17 @@ class Parts:
     ids: Ids
     database: Database
     committer: Committer
+    bus: Bus
+    changes: Changes
     tenancy: TenancyStore
     sources: SourceStore
+    variables: VariableStore
     authenticator: Authenticator
     workflows: WorkflowStore
+    versions: WorkflowVersions
     catalog: Catalog
     intake: Intake
+    links: Links
     queue: MessageQueue
     outcomes: Outcomes
     reader: MessageReader
@@ -78,25 +93,34 @@ def build(settings: Settings, local_token: str | None = None) -> Parts:
     claims = Claims(database, messages.messages, owner=f"{os.getpid()}-{secrets.token_hex(8)}")
     tenancy_store = TenancyStore(database, tenancy, ids, clock)
     workflow_store = WorkflowStore(database, drawn, ids, clock)
+    versions, bus = WorkflowVersions(database, drawn), build_bus(settings)
+    catalog = Catalog(DrawnWorkflows(database, drawn), versions, settings.cache_refresh_seconds)
     objects = ObstoreObjects(settings.resolved_objects_url)
     archive = Archive(database, messages, objects, ids, clock, settings.results_layout)
     intake = Intake(database, messages, committer, claims)
     reader = MessageReader(database, messages, archive.fetch)
     waiting = Waiting(reader.message)
+    vault = Vault(master_keys(settings))
+    variables = VariableStore(database, tenancy, vault, ids, clock, refresh_seconds=settings.cache_refresh_seconds)
     return Parts(
         settings=settings,
         clock=clock,
         ids=ids,
         database=database,
         committer=committer,
+        bus=bus,
+        changes=Changes(bus, [catalog, variables]),
         tenancy=tenancy_store,
-        sources=SourceStore(database, tenancy, Vault(master_keys(settings)), clock),
+        sources=SourceStore(database, tenancy, vault, clock),
+        variables=variables,
         authenticator=Authenticator(tenancy_store, local_token),
         workflows=workflow_store,
-        catalog=Catalog(workflow_store, settings.cache_refresh_seconds),
+        versions=versions,
+        catalog=catalog,
         intake=intake,
+        links=Links(database, messages),
         queue=MessageQueue(database, messages, claims, clock),
-        outcomes=Outcomes(messages, committer, claims, waiting.ended),
+        outcomes=Outcomes(messages, committer, claims, intake, waiting.ended),
         reader=reader,
         waiting=waiting,
         replay=Replay(reader, intake, ids, clock),
@@ -105,11 +129,31 @@ def build(settings: Settings, local_token: str | None = None) -> Parts:
     )
 
 
+def build_bus(settings: Settings) -> Bus:
+    """The bus as configured; nothing is connected yet. Raises Misconfigured."""
+    scheme = settings.resolved_bus_url.partition(":")[0]
+    if scheme == "memory":
+        return InProcessBus()
+    if scheme not in ("redis", "rediss"):
+        raise Misconfigured("PULSE_BUS_URL (or REDIS_URL, where that is not set) must be memory: or redis://…")
+    try:
+        from pulse.bus.redis import RedisBus
+    except ModuleNotFoundError:
+        raise Misconfigured("PULSE_BUS_URL names Redis, whose client is not here: install pulse[redis].") from None
+    return RedisBus(settings.resolved_bus_url)
+
+
 def build_sandbox(settings: Settings) -> DenoSandbox:
     """The sandbox as configured. Raises Misconfigured where this machine cannot have it."""
     limits = limits_of(settings)
     walls = chosen_walls(settings.sandbox_walls)
     return DenoSandbox(limits, command(limits, walls, effect_names()))
+
+
+def build_trials(settings: Settings) -> tuple[Trials, DenoSandbox]:
+    """Test runs in a sandbox of their own, which the caller starts and stops; they reach nothing that is stored."""
+    sandbox = build_sandbox(settings)
+    return Trials(sandbox, Ids(SystemClock())), sandbox
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -124,8 +168,16 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def build_consumer(parts: Parts, sandbox: DenoSandbox) -> Consumer:
-    evaluator = Evaluator(parts.catalog, sandbox, NoEffects(), parts.clock)
+    evaluator = Evaluator(parts.catalog, parts.variables, sandbox, build_effects(parts), parts.clock)
     return Consumer(parts.queue, evaluator, parts.outcomes)
+
+
+def build_effects(parts: Parts) -> ScriptEffects:
+    """Every effect, by the name that the sandbox asks for it."""
+    sub_workflows = SubWorkflows(
+        parts.catalog, parts.links, parts.intake, parts.clock, parts.settings.max_message_bytes
+    )
+    return ScriptEffects({"triggerWorkflow": sub_workflows.trigger, "workflowNode": sub_workflows.node})
 
 
 def master_keys(settings: Settings) -> list[str]:

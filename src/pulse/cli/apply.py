@@ -3,7 +3,7 @@
 import difflib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from pulse.console.bodies import Body, EntityBody, WorkflowBody
 from pulse.core.errors import Fault, InvalidFields
 from pulse.workflows.plan import check_workflow, entity_ids
 from pulse.workflows.records import Entity, Workflow
-from pulse.workflows.transfer import to_document, with_ids
+from pulse.workflows.transfer import shared_names, started_by, to_document, with_ids
 
 Kind = Literal["create", "change", "unchanged"]
 
@@ -30,21 +30,46 @@ class Change:
     entities: Mapping[str, Entity]
     diff: Sequence[str]
 
-    async def carry_out(self, pulse: Session, place: dict[str, str]) -> None:
-        """Entities first, then the workflow that uses them. Applied again, it changes nothing more."""
+    async def carry_out(self, pulse: Session, place: dict[str, str], known: dict[str, str]) -> None:
+        """Entities first, then the workflow that uses them. Applied again, it changes nothing more.
+
+        `known` are the ids of the workflows by name; this one's is added.
+        """
         if self.kind == "unchanged":
             return
         ids = {}
         for key, fields in self.document.get("entities", {}).items():
-            known = self.entities.get(fields["name"])
-            ids[key] = await _put(pulse, place, "/api/workflow-entities", known.id if known else None, fields)
+            stored = self.entities.get(fields["name"])
+            ids[key] = await _put(pulse, place, "/api/workflow-entities", stored.id if stored else None, fields)
         body: dict[str, Any] = {
             name: self.document[name]
             for name in ("name", "description", "priority", "isActive")
             if name in self.document
         }
-        body["workflowData"] = with_ids(self.document, ids)
-        await _put(pulse, place, "/api/workflows", self.present.id if self.present else None, body)
+        body["workflowData"] = with_ids(self.document, ids, known)
+        known[self.name] = await _put(pulse, place, "/api/workflows", known.get(self.name), body)
+
+
+async def carry_out_all(
+    changes: Sequence[Change], pulse: Session, place: dict[str, str], known: dict[str, str]
+) -> None:
+    """Carries the changes out, a workflow before those that start it.
+
+    Where new ones start each other (or themselves), they are made empty first, so that they can name one another.
+    """
+    waiting = [change for change in changes if change.kind != "unchanged"]
+    while waiting:
+        ready = [change for change in waiting if not (started_by(change.document) - known.keys()) & _names(waiting)]
+        for change in ready:
+            await change.carry_out(pulse, place, known)
+        waiting = [change for change in waiting if change not in ready]
+        if waiting and not ready:
+            name = next(change.name for change in waiting if change.name not in known)
+            known[name] = await _put(pulse, place, "/api/workflows", None, {"name": name, "isActive": False})
+
+
+def _names(changes: Sequence[Change]) -> set[str]:
+    return {change.name for change in changes}
 
 
 def changes_of(document: dict[str, Any], workflows: Sequence[Workflow], entities: Mapping[str, Entity]) -> Change:
@@ -53,16 +78,20 @@ def changes_of(document: dict[str, Any], workflows: Sequence[Workflow], entities
     present = next((workflow for workflow in workflows if workflow.name == name), None)
     if present is None:
         return Change("create", name, document, None, {}, _diff({}, document))
-    before = to_document(present, entities)
+    before = to_document(present, entities, {workflow.id: workflow.name for workflow in workflows})
     used = {entities[entity_id].name: entities[entity_id] for entity_id in entity_ids(present.data)}
     diff = _diff(_comparable(before), _comparable(document))
     return Change("change" if diff else "unchanged", name, document, present, used, diff)
 
 
-def check_contents(document: dict[str, Any]) -> None:
-    """Finds what Pulse would refuse, before anything of it is sent. Raises InvalidFields."""
+def check_contents(document: dict[str, Any], workflows: Container[str] | None = None) -> None:
+    """Finds what Pulse would refuse, before anything of it is sent. Raises InvalidFields.
+
+    `workflows` are the names and ids that its workflow nodes may have; None: they are not checked.
+    """
     entities = document.get("entities", {})
-    faults = _not_json(document, "") or [
+    faults = not_json(document, "") or [
+        *shared_names(entities),
         *_faults(WorkflowBody, {name: value for name, value in document.items() if name != "entities"}, ""),
         *(fault for key, entity in entities.items() for fault in _faults(EntityBody, entity, f"entities.{key}.")),
     ]
@@ -71,7 +100,7 @@ def check_contents(document: dict[str, Any]) -> None:
             key: Entity(key, "", "", entity["name"], entity["entityType"], None, entity)
             for key, entity in entities.items()
         }
-        faults = check_workflow(document.get("workflowData") or {}, drawn)
+        faults = check_workflow(document.get("workflowData") or {}, drawn, workflows)
     if faults:
         raise InvalidFields(faults)
 
@@ -85,17 +114,17 @@ def _faults(body: type[Body], fields: dict[str, Any], path: str) -> list[Fault]:
     return []
 
 
-def _not_json(value: Any, path: str) -> list[Fault]:
+def not_json(value: Any, path: str) -> list[Fault]:
     """What YAML can say and JSON cannot: dates, binary data, names that are no text."""
     if isinstance(value, dict):
         faults = []
         for key, inner in value.items():
             if not isinstance(key, str):
                 faults.append(Fault(path, "not_text", f"Put {key!r} in quotes: a name is text."))
-            faults += _not_json(inner, f"{path}.{key}" if path else str(key))
+            faults += not_json(inner, f"{path}.{key}" if path else str(key))
         return faults
     if isinstance(value, list):
-        return [fault for at, inner in enumerate(value) for fault in _not_json(inner, f"{path}.{at}")]
+        return [fault for at, inner in enumerate(value) for fault in not_json(inner, f"{path}.{at}")]
     if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
         return []
     return [Fault(path, "not_json", f"Put {value!s} in quotes: JSON has no such value.")]

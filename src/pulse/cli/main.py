@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pulse.cli import maintenance, messages, send, tenancy, up, workflows
+from pulse.cli import maintenance, send, tenancy, trials, up, variables, workflows
+from pulse.cli.messages import commands as messages
 from pulse.cli.output import logs_to_stderr
 
 app = typer.Typer(
@@ -13,8 +14,10 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("send")(send.send)
+app.command("test")(trials.run_files)
 app.add_typer(messages.app, name="messages")
 app.add_typer(workflows.app, name="workflows")
+app.add_typer(variables.app, name="variables")
 app.add_typer(tenancy.organizations, name="organizations")
 app.add_typer(tenancy.environments, name="environments")
 app.add_typer(tenancy.keys, name="keys")

@@ -20,6 +20,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Organization = Annotated[str | None, typer.Option("--organization", help="Organization, by id or name.")]
 Environment = Annotated[str | None, typer.Option("--environment", help="Environment, by id or name.")]
 
+LARGEST_PAGE = 1000
+
 
 class Refused(PulseError):
     """Pulse refused the request."""
@@ -49,6 +51,16 @@ class Session:
         if response.status_code >= 400:
             raise _error(response)
         return response
+
+    async def all_rows(self, path: str, place: dict[str, str]) -> list[dict[str, Any]]:
+        """The rows of every page of a list."""
+        rows: list[dict[str, Any]] = []
+        page, pages = 1, 1
+        while page <= pages:
+            found = await self.call("GET", path, page=page, limit=LARGEST_PAGE, **place)
+            rows += found["data"]
+            page, pages = page + 1, found["pagination"]["totalPages"]
+        return rows
 
     async def place(self, organization: str | None, environment: str | None) -> dict[str, str]:
         """The query for one environment: the ones named, or the only ones there are."""

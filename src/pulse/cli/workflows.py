@@ -6,15 +6,15 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from pulse.cli.apply import Change, changes_of, check_contents
+from pulse.cli.apply import Change, carry_out_all, changes_of, check_contents
 from pulse.cli.output import counted, print_json, print_table, print_text, run
-from pulse.cli.session import Data, Environment, Json, Organization, Session, session
+from pulse.cli.session import LARGEST_PAGE, Data, Environment, Json, Organization, Session, session
 from pulse.core.errors import InvalidFields, InvalidInput
 from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.transfer import check_document, file_name, to_document
 
 app = typer.Typer(no_args_is_help=True, help="Drawn workflows.")
-EVERYTHING = 1000
+TESTS = (".test.yaml", ".test.yml")
 
 
 @app.command("list")
@@ -26,7 +26,7 @@ def list_(
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            found = await pulse.call("GET", "/api/workflows", limit=EVERYTHING, **place)
+            found = await pulse.call("GET", "/api/workflows", limit=LARGEST_PAGE, **place)
         if json_:
             return print_json(found)
         columns = ("id", "name", "priority", "isActive", "version", "updatedAt")
@@ -52,7 +52,7 @@ def show(
         found = [record for record in workflows if workflow in (record.id, record.name)]
         if not found:
             raise InvalidInput(f"There is no workflow {workflow!r}.")
-        shown = to_document(found[0], entities)
+        shown = to_document(found[0], entities, {each.id: each.name for each in workflows})
         if json_:
             print_json({"id": found[0].id, "version": found[0].version, **shown})
         else:
@@ -122,10 +122,14 @@ def apply(
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
             workflows, entities = await read_all(pulse, place)
+            names = {document["name"] for document in documents}
+            there = names | {name for each in workflows for name in (each.id, each.name)}
+            for document in documents:
+                check_contents(document, there)
             changes = [changes_of(document, workflows, entities) for document in documents]
             if not diff:
-                for change in changes:
-                    await change.carry_out(pulse, place)
+                known = {workflow.name: workflow.id for workflow in reversed(workflows)}
+                await carry_out_all(changes, pulse, place, known)
         _report(changes, json_=json_)
 
     run(work)
@@ -133,7 +137,7 @@ def apply(
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
     """The workflow documents of a folder, or of one file. Raises InvalidInput with the file and the place."""
-    files = [path] if path.is_file() else sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    files = [path] if path.is_file() else _in_folder(path)
     if not files:
         raise InvalidInput(f"There are no YAML files in {path}.")
     documents: dict[str, tuple[Path, dict[str, Any]]] = {}
@@ -143,6 +147,12 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
         if other != file:
             raise InvalidInput(f"{file} and {other} are both of the workflow {document['name']!r}.")
     return [document for _, document in documents.values()]
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """The YAML files of a folder; tests of workflows may lie among them."""
+    found = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    return [file for file in found if not file.name.endswith(TESTS)]
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -170,13 +180,14 @@ def _fault(error: Exception) -> str:
 
 async def read_all(pulse: Session, place: dict[str, str]) -> tuple[list[Workflow], dict[str, Entity]]:
     """Every workflow and entity of an environment."""
-    workflows = [_workflow(row) for row in await _pages(pulse, "/api/workflows", place)]
-    entities = {row["id"]: _entity(row) for row in await _pages(pulse, "/api/workflow-entities", place)}
+    workflows = [_workflow(row) for row in await pulse.all_rows("/api/workflows", place)]
+    entities = {row["id"]: _entity(row) for row in await pulse.all_rows("/api/workflow-entities", place)}
     return workflows, entities
 
 
 def _write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Entity]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
+    names = {each.id: each.name for each in workflows}
     files: dict[str, Workflow] = {}
     for record in workflows:
         name, number = file_name(record.name), 2
@@ -184,7 +195,7 @@ def _write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Enti
             # Two names that differ only in what a file's name cannot hold.
             name, number = f"{file_name(record.name).removesuffix('.yaml')}-{number}.yaml", number + 1
         files[name] = record
-        (folder / name).write_text(to_yaml(to_document(record, entities)), encoding="utf-8")
+        (folder / name).write_text(to_yaml(to_document(record, entities, names)), encoding="utf-8")
     return [str(folder / name) for name in files]
 
 
@@ -199,21 +210,11 @@ def to_yaml(document: dict[str, Any]) -> str:
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-async def _pages(pulse: Session, path: str, place: dict[str, str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    page, pages = 1, 1
-    while page <= pages:
-        found = await pulse.call("GET", path, page=page, limit=EVERYTHING, **place)
-        rows += found["data"]
-        page, pages = page + 1, found["pagination"]["totalPages"]
-    return rows
-
-
 def _switch(workflow: str, organization: Any, environment: Any, data: Any, *, active: bool, json_: bool) -> None:
     async def work() -> None:
         async with session(data) as pulse:
             place = await pulse.place(organization, environment)
-            rows = await _pages(pulse, "/api/workflows", place)
+            rows = await pulse.all_rows("/api/workflows", place)
             row = next((row for row in rows if workflow in (row["id"], row["name"])), None)
             if row is None:
                 raise InvalidInput(f"There is no workflow {workflow!r}.")

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from pulse.console import administration, entities, messages, workflows
+from pulse.console import administration, entities, messages, variables, workflow_runs, workflows
 from pulse.console.problems import on_failure, on_http_error, on_invalid_request, on_pulse_error
 from pulse.core.errors import PulseError
 
@@ -20,6 +20,6 @@ def console_app(**parts: Any) -> FastAPI:
     app.add_exception_handler(Exception, on_failure)
     for name, part in parts.items():
         setattr(app.state, name, part)
-    for module in (administration, entities, workflows, messages):
+    for module in (administration, entities, workflows, workflow_runs, messages, variables):
         app.include_router(module.router)
     return app

@@ -2,10 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
+from pulse.tenancy.variables import MAX_VALUE, NAME
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+# Checked by the store, whose words never repeat a value.
+VariableName = Annotated[str, Field(json_schema_extra={"pattern": NAME})]
+Value = Annotated[SecretStr, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_VALUE})]
 IDENTIFIER = r"^[A-Za-z_$][A-Za-z0-9_$]{0,63}$"
 
 
@@ -67,8 +72,48 @@ class WorkflowBody(Body):
     workflow_data: dict[str, Any] = Field(default_factory=dict)
 
 
+class TriggerBody(Body):
+    """A message to one workflow, entered at its first node or at the given entity."""
+
+    payload: Any = None
+    entity_id: str | None = None
+
+
+class Pin(Body):
+    """What a node comes to in a test run: it only sets these names; an event's condition is what is said here."""
+
+    globals: dict[str, Any] = {}
+    condition: bool | None = None
+
+
+class TestBody(Body):
+    """A test run. `pins` go by a node's id or name; `effects` are answers by function, `allow` those to be executed.
+
+    `workflowData` is a draft in the place of what is stored; `at` the time that scripts see.
+    """
+
+    message: dict[str, Any]
+    pins: dict[str, Pin] = {}
+    effects: dict[str, Any] = {}
+    allow: list[str] = []
+    entity_id: str | None = None
+    workflow_data: dict[str, Any] | None = None
+    at: str | None = None
+
+
+class ReplayOneBody(Body):
+    """How to send a message again: with another payload or as another message, on the present or its old version."""
+
+    payload: Any = None
+    message: dict[str, Any] | None = None
+    version: Literal["current", "old"] = "current"
+
+
 class ReplayBody(Body):
-    """Which messages to send again; `dryRun` only counts them."""
+    """Which messages to send again; `dryRun` only counts them.
+
+    `after` goes on behind a message of that id: `next` in the answer is what to give for the next part.
+    """
 
     status: Literal["success", "fail", "ignore", "canceled"] | None = None
     type: str | None = None
@@ -78,4 +123,20 @@ class ReplayBody(Body):
     to: str | None = None
     ids: list[str] | None = Field(None, min_length=1, max_length=1_000)
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    after: str | None = None
+    version: Literal["current", "old"] = "current"
     dry_run: bool = False
+
+
+class ValueBody(Body):
+    """A new value of a variable. It is never shown again."""
+
+    value: Value
+
+
+class VariableBody(ValueBody):
+    """A new variable of an environment."""
+
+    name: VariableName
+    organization_id: str | None = None
+    environment_id: str | None = None

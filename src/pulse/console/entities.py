@@ -6,15 +6,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
 from pulse.console.bodies import EntityBody
+from pulse.console.changes import announce
 from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
 from pulse.core.conditions import compile_condition
-from pulse.core.errors import InvalidFields
+from pulse.core.errors import Fault, InvalidFields
+from pulse.sandbox.functions import is_taken
 from pulse.tenancy.access import Principal
 from pulse.workflows.catalog import Catalog
-from pulse.workflows.records import Entity
-from pulse.workflows.store import Page, WorkflowStore
+from pulse.workflows.records import Entity, Page
+from pulse.workflows.store import WorkflowStore
 
 router = APIRouter(prefix="/workflow-entities", tags=["workflow entities"], route_class=GuardedRoute)
 _COMMON = {"name", "entity_type", "description", "organization_id", "environment_id"}
@@ -61,8 +63,16 @@ async def read(entity_id: str, principal: MayReadWorkflows, request: Request, re
 @router.put("/{entity_id}")
 async def change(found: ToChange, body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
     changed = await _store(request).update_entity(_entity(body, principal, found.id), revision_of(request))
-    _catalog(request).forget(changed.organization_id, changed.environment_id)
-    return shown(changed)
+    await announce(request, changed.organization_id, changed.environment_id)
+    return {**shown(changed), **await _unusable(changed, request)}
+
+
+async def _unusable(entity: Entity, request: Request) -> dict[str, Any]:
+    """The workflows of the environment that do not work any more, if there are any: a change may have caused it."""
+    catalog: Catalog = request.app.state.catalog
+    plans = await catalog.plans(entity.organization_id, entity.environment_id)
+    broken = [{"id": each.id, "name": each.name, "detail": each.problem} for each in plans.listings if each.problem]
+    return {"unusableWorkflows": broken} if broken else {}
 
 
 @router.delete("/{entity_id}", status_code=204)
@@ -95,6 +105,10 @@ def shown(entity: Entity) -> dict[str, Any]:
 def _entity(body: EntityBody, principal: Principal, entity_id: str) -> Entity:
     environment_id = own_environment(principal, body.organization_id, body.environment_id)
     _, faults = compile_condition(body.condition)
+    for at, argument in enumerate(body.arguments):
+        if is_taken(argument.name):
+            words = f"{argument.name!r} means something to scripts already: choose another name."
+            faults.append(Fault(f"arguments.{at}.name", "reserved_name", words))
     if faults:
         raise InvalidFields(faults)
     return Entity(
@@ -111,8 +125,3 @@ def _entity(body: EntityBody, principal: Principal, entity_id: str) -> Entity:
 def _store(request: Request) -> WorkflowStore:
     store: WorkflowStore = request.app.state.workflows
     return store
-
-
-def _catalog(request: Request) -> Catalog:
-    catalog: Catalog = request.app.state.catalog
-    return catalog

@@ -1,7 +1,9 @@
 """`/api/messages`: what was processed, and what can be done with it."""
 
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, cast
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from pulse.console.access import (
@@ -12,20 +14,22 @@ from pulse.console.access import (
     own_environment,
     require_here,
 )
-from pulse.console.bodies import ReplayBody
+from pulse.console.bodies import ReplayBody, ReplayOneBody
 from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
-from pulse.core.clock import parse_iso
+from pulse.console.times import time_of
+from pulse.console.workflow_runs import stored_form
 from pulse.core.errors import Fault, InvalidFields
+from pulse.messages.links import Links, family_tree
 from pulse.messages.queue import MessageQueue
 from pulse.messages.reading import Filter, MessageReader
 from pulse.messages.records import OUTCOMES, StoredMessage
-from pulse.messages.replay import Replay
+from pulse.messages.replay import Edits, Replay
 from pulse.messages.result import document, summary
 from pulse.messages.retention import Retention
 from pulse.messages.waiting import Waiting
 from pulse.tenancy.access import Principal
-from pulse.workflows.store import Page
+from pulse.workflows.records import Page
 
 router = APIRouter(prefix="/messages", tags=["messages"], route_class=GuardedRoute)
 Status = Literal["pending", "held", "success", "fail", "ignore", "canceled"]
@@ -45,7 +49,7 @@ async def list_messages(  # noqa: PLR0917 - each is a parameter of the query
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Any:
-    wanted = Filter(principal.environment_id, status, type, workflow_id, q, _time("from", from_), _time("to", to))
+    wanted = Filter(principal.environment_id, status, type, workflow_id, q, time_of("from", from_), time_of("to", to))
     reader: MessageReader = request.app.state.reader
     newest_first = sort.startswith("-")
     found = await reader.page(principal.organization_id, wanted, page=page, limit=limit, newest_first=newest_first)
@@ -63,7 +67,9 @@ async def read(
     stored = await _here(message_id, principal, request)
     if wait and stored.row.status not in OUTCOMES:
         stored = await waiting.outcome(principal.organization_id, message_id, wait) or stored
-    return Response(document(stored), media_type="application/json")
+    link = await _links(request).of(principal.organization_id, message_id)
+    family = {"parentId": link.parent_id, "rootId": link.root_id} if link is not None else {}
+    return Response(document(stored, family), media_type="application/json")
 
 
 @router.delete("/{message_id}", status_code=204)
@@ -81,11 +87,27 @@ async def cancel(message_id: str, principal: MayCancelMessages, request: Request
     return {"id": message_id, "status": "canceled"}
 
 
-@router.post("/{message_id}/replay", status_code=202)
-async def replay(message_id: str, principal: MayReplayMessages, request: Request) -> Any:
+@router.get("/{message_id}/tree")
+async def tree(message_id: str, principal: MayReadMessages, request: Request) -> Any:
+    """The message's whole family: what it was sent by, and everything that descends from the same root."""
     await _here(message_id, principal, request)
+    links, reader = _links(request), cast(MessageReader, request.app.state.reader)
+    own = await links.of(principal.organization_id, message_id)
+    root = own.root_id if own is not None else message_id
+    family = await links.descendants(principal.organization_id, root)
+    rows = await reader.rows(principal.organization_id, [root, *(link.child_id for link in family)])
+    return family_tree(root, family, {row.id: summary(row) for row in rows})
+
+
+@router.post("/{message_id}/replay", status_code=202)
+async def replay(
+    message_id: str, principal: MayReplayMessages, request: Request, body: ReplayOneBody | None = None
+) -> Any:
+    stored = await _here(message_id, principal, request)
     sender: Replay = request.app.state.replay
-    return {"messageId": await sender.replay(principal.organization_id, message_id), "replayOf": message_id}
+    edits = _edits(body or ReplayOneBody(), stored, request.app.state.max_message_bytes)
+    new_id = await sender.replay(principal.organization_id, message_id, edits)
+    return {"messageId": new_id, "replayOf": message_id}
 
 
 @router.post("/replay", status_code=202)
@@ -95,8 +117,22 @@ async def replay_many(body: ReplayBody, principal: MayReplayMessages, request: R
     ids = await reader.ids(principal.organization_id, _wanted(body, principal), body.limit)
     if body.dry_run:
         return {"count": len(ids)}
-    sent = [await sender.replay(principal.organization_id, message_id) for message_id in ids]
-    return {"count": len(sent), "messageIds": sent}
+    sent = await sender.replay_all(principal.organization_id, ids, Edits(old_version=body.version == "old"))
+    more = {"next": ids[-1]} if len(ids) == body.limit else {}
+    return {"count": len(sent), "skipped": len(ids) - len(sent), "messageIds": sent, **more}
+
+
+def _edits(body: ReplayOneBody, stored: StoredMessage, limit: int) -> Edits:
+    """What the body says of the replay. Raises InvalidFields, TooLarge."""
+    payload = None
+    if body.message is not None and "payload" in body.model_fields_set:
+        raise InvalidFields([Fault("payload", "not_both", "Give another payload or another message, not both.")])
+    if body.message is not None:
+        place = {"organizationId": stored.row.organization_id, "environmentId": stored.row.environment_id}
+        payload = stored_form({**body.message, **place}, limit)
+    elif "payload" in body.model_fields_set:
+        payload = stored_form({**msgspec.json.decode(stored.payload), "payload": body.payload}, limit)
+    return Edits(payload, old_version=body.version == "old")
 
 
 def _wanted(body: ReplayBody, principal: Principal) -> Filter:
@@ -106,13 +142,19 @@ def _wanted(body: ReplayBody, principal: Principal) -> Filter:
         status=body.status,
         type=body.type,
         workflow_id=body.workflow_id,
-        since=_time("from", body.from_),
-        until=_time("to", body.to),
+        since=time_of("from", body.from_),
+        until=time_of("to", body.to),
         ids=tuple(body.ids or ()),
+        after=body.after,
     )
-    if wanted == Filter(environment_id=here):
+    if replace(wanted, after=None) == Filter(environment_id=here):
         raise InvalidFields([Fault("", "no_filter", "Say which messages to replay: a status, a time, or their ids.")])
     return wanted
+
+
+def _links(request: Request) -> Links:
+    links: Links = request.app.state.links
+    return links
 
 
 async def _here(message_id: str, principal: Principal, request: Request) -> StoredMessage:
@@ -120,13 +162,3 @@ async def _here(message_id: str, principal: Principal, request: Request) -> Stor
     found = await reader.message(principal.organization_id, message_id)
     require_here(message_id, found.row.environment_id, principal)
     return found
-
-
-def _time(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_iso(text)
-    except ValueError:
-        words = f"{name} is a time such as 2026-01-31T12:00:00Z."
-        raise InvalidFields([Fault(name, "invalid_time", words)]) from None

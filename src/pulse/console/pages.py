@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pulse.workflows.store import Page
+from pulse.workflows.records import Page
 
 MAX_PAGE = 100_000
 

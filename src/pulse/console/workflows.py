@@ -6,14 +6,18 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
 from pulse.console.bodies import WorkflowBody
+from pulse.console.changes import announce
+from pulse.console.entities import shown as shown_entity
 from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
+from pulse.core.errors import NotFound
 from pulse.tenancy.access import Principal
-from pulse.workflows.catalog import Catalog
-from pulse.workflows.records import Workflow
-from pulse.workflows.store import Page, WorkflowStore
+from pulse.workflows.records import Page, Workflow
+from pulse.workflows.store import WorkflowStore
+from pulse.workflows.versions import WorkflowVersion, WorkflowVersions
 
+MAX_DIGITS = 9
 router = APIRouter(prefix="/workflows", tags=["workflows"], route_class=GuardedRoute)
 
 
@@ -33,7 +37,7 @@ ToChange = Annotated[Workflow, Depends(_to_change)]
 @router.post("", status_code=201)
 async def create(body: WorkflowBody, principal: MayWriteWorkflows, request: Request) -> Any:
     workflow = await _store(request).create_workflow(_workflow(body, principal, ""))
-    _forget(request, workflow)
+    await announce(request, workflow.organization_id, workflow.environment_id)
     return shown(workflow)
 
 
@@ -62,14 +66,48 @@ async def read(workflow_id: str, principal: MayReadWorkflows, request: Request, 
 @router.put("/{workflow_id}")
 async def change(found: ToChange, body: WorkflowBody, principal: MayWriteWorkflows, request: Request) -> Any:
     changed = await _store(request).update_workflow(_workflow(body, principal, found.id), revision_of(request))
-    _forget(request, changed)
+    await announce(request, changed.organization_id, changed.environment_id)
     return shown(changed)
 
 
 @router.delete("/{workflow_id}", status_code=204)
 async def remove(found: ToChange, request: Request) -> None:
     await _store(request).delete_workflow(found.organization_id, found.id)
-    _forget(request, found)
+    await announce(request, found.organization_id, found.environment_id)
+
+
+@router.get("/{workflow_id}/versions")
+async def versions(
+    workflow_id: str,
+    principal: MayReadWorkflows,
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+) -> Any:
+    found, wanted = await _here(workflow_id, principal, request), Page(page, limit)
+    rows, total = await _versions(request).list(found.organization_id, found.id, wanted)
+    return paged([_shown_version(row, found) for row in rows], wanted, total)
+
+
+@router.get("/{workflow_id}/versions/{version_id}")
+async def version(workflow_id: str, version_id: str, principal: MayReadWorkflows, request: Request) -> Any:
+    found = await _here(workflow_id, principal, request)
+    if not (version_id.isascii() and version_id.isdecimal()) or len(version_id) > MAX_DIGITS:
+        raise NotFound(f"There is no version {version_id!r} of this workflow: versions are numbers.")
+    row = await _versions(request).one(found.organization_id, found.id, int(version_id))
+    entities = [shown_entity(entity) for entity in row.entities.values()]
+    return {**_shown_version(row, found), "workflowData": row.workflow.data, "entities": entities}
+
+
+def _shown_version(row: WorkflowVersion, present: Workflow) -> dict[str, Any]:
+    return {
+        "id": str(row.workflow.version),
+        "workflowId": row.workflow.id,
+        "version": row.workflow.version,
+        "name": row.workflow.name,
+        "isCurrent": row.workflow.version == present.version,
+        "createdAt": iso(row.created_at),
+    }
 
 
 def shown(workflow: Workflow) -> dict[str, Any]:
@@ -108,6 +146,6 @@ def _store(request: Request) -> WorkflowStore:
     return store
 
 
-def _forget(request: Request, workflow: Workflow) -> None:
-    catalog: Catalog = request.app.state.catalog
-    catalog.forget(workflow.organization_id, workflow.environment_id)
+def _versions(request: Request) -> WorkflowVersions:
+    versions: WorkflowVersions = request.app.state.versions
+    return versions

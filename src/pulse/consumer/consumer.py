@@ -148,6 +148,10 @@ class Consumer:
             if suspect is None:
                 self._suspects = False
                 return
+            if self._running:
+                # Intake had given something to us before it knew.
+                await self._queue.release([suspect])
+                continue
             log.warning("running_suspect", message=suspect.id, lone_deaths=suspect.lone_deaths)
             self._begin(suspect)
 

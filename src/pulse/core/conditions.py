@@ -85,7 +85,8 @@ class _Compiler:
             self._fault(f"{path}.comparison", "unknown_comparison", f"{comparison!r} is none of: {known}.")
         else:
             self._check_value(comparison, rule, f"{path}.value")
-        return {"field": field, "path": dotted(field), "comparison": comparison, "value": rule.get("value")}
+        wanted = {} if comparison in tuple(WITHOUT_VALUE) else {"value": rule.get("value")}
+        return {"field": field, "path": dotted(field), "comparison": comparison, **wanted}
 
     def _check_value(self, comparison: str, rule: dict[str, Any], path: str) -> None:
         value = rule.get("value")

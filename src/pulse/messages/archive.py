@@ -272,7 +272,7 @@ def _folder(group: _Group) -> str:
 
 
 def _stored(row: RowMapping) -> StoredMessage:
-    fields = {name: row[name] for name in MessageRow.__dataclass_fields__ if name != "status"}
+    fields = {name: row[name] for name in MessageRow.__struct_fields__ if name != "status"}
     return StoredMessage(MessageRow(**fields, status=row["state"]), row["payload"], row["body"])
 
 

@@ -3,18 +3,18 @@
 (Usage is reserved and messages are held here too, once there is billing: in `_store`, in the same transaction.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Insert, insert, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Insert, Table, insert, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.messages.records import Accepted, NewMessage, Work
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import BLOCKED, READY, Claims, chunks
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
+from pulse.storage.rows import Insertion, given, parameter
 
 
 class Worker(Protocol):
@@ -56,10 +56,45 @@ class Intake:
         self._tables = tables
         self._committer = committer
         self._claims = claims
+        self._payloads = Insertion(tables.payloads, "id", "payload")
+        self._insert_waiting = _insertion(database, tables.messages, {})
+        self._insert_held = _insertion(database, tables.messages, claims.held_from_birth())
 
     async def accept(self, message: NewMessage) -> Accepted:
         """Stores a message, or finds that it is a repeat. Returns after the commit; raises Unavailable if it cannot."""
         return await self._committer.write(self._store, message, self._pass_on)
+
+    async def accept_once(self, message: NewMessage) -> Accepted:
+        """Like `accept`, for a message whose id says that it is the same one: a repeat finds the first."""
+        return await self._committer.write(self._store_once, message, self._pass_on)
+
+    def enqueue(self, connection: Connection, messages: list[NewMessage]) -> None:
+        """Stores messages within a transaction of the caller, who calls `worker.hint` after it.
+
+        One whose id is there already was sent before, and is left as it is.
+        """
+        there = self._present(connection, messages)
+        messages = [message for message in messages if message.id not in there]
+        if not messages:
+            return
+        states = self._states(connection, messages)
+        rows = [_row(message, state) for message, state in zip(messages, states, strict=True)]
+        connection.execute(self._insert_waiting, parameter(rows))
+        self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
+
+    def _present(self, connection: Connection, messages: Sequence[NewMessage]) -> set[str]:
+        """Those of the ids that are there already."""
+        ids = self._tables.messages.c.id
+        return set(connection.execute(select(ids).where(ids.in_([message.id for message in messages]))).scalars())
+
+    def _store_once(self, connection: Connection, messages: Sequence[NewMessage]) -> list[Accepted]:
+        there = self._present(connection, messages)
+        fresh = {message.id: message for message in messages if message.id not in there}
+        stored: dict[str, Accepted | None] = dict(
+            zip(fresh, self._store(connection, list(fresh.values())), strict=True)
+        )
+        # The first of those that came together is the one that begins.
+        return [stored.pop(message.id, None) or Accepted(message.id, deduplicated=True) for message in messages]
 
     def _pass_on(self, accepted: Accepted) -> None:
         if accepted.work is not None:
@@ -67,35 +102,33 @@ class Intake:
         else:
             self.worker.hint()
 
-    async def _store(self, connection: AsyncConnection, messages: Sequence[NewMessage]) -> list[Accepted]:
-        repeats = await self._repeats(connection, [message for message in messages if message.idempotency_key])
+    def _store(self, connection: Connection, messages: Sequence[NewMessage]) -> list[Accepted]:
+        repeats = self._repeats(connection, [message for message in messages if message.idempotency_key])
         fresh = [message for message in messages if message.id not in repeats]
-        claimed = await self._insert(connection, fresh) if fresh else {}
+        claimed = self._insert(connection, fresh) if fresh else {}
         return [repeats.get(m.id) or Accepted(m.id, work=claimed.get(m.id)) for m in messages]
 
-    async def _insert(self, connection: AsyncConnection, messages: list[NewMessage]) -> dict[str, Work]:
+    def _insert(self, connection: Connection, messages: list[NewMessage]) -> dict[str, Work]:
         """Stores new messages; those that were claimed in passing, by id."""
-        states = await self._states(connection, messages)
+        states = self._states(connection, messages)
         room = self.worker.room()
         claimed = [message for message, state in zip(messages, states, strict=True) if state == READY][:room]
         direct = {message.id for message in claimed}
-        rows = [_row(m, state) for m, state in zip(messages, states, strict=True) if m.id not in direct]
-        if rows:
-            await connection.execute(insert(self._tables.messages), rows)
+        waiting = [_row(m, state) for m, state in zip(messages, states, strict=True) if m.id not in direct]
+        if waiting:
+            connection.execute(self._insert_waiting, parameter(waiting))
         if claimed:
-            held = insert(self._tables.messages).values(self._claims.held_from_birth())
-            await connection.execute(held, [_row(message, None) for message in claimed])
-        payloads = [{"id": message.id, "payload": message.payload} for message in messages]
-        await connection.execute(insert(self._tables.payloads), payloads)
+            connection.execute(self._insert_held, parameter(_row(message, None) for message in claimed))
+        self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
         return {message.id: _work(message) for message in claimed}
 
-    async def _states(self, connection: AsyncConnection, messages: list[NewMessage]) -> list[str]:
+    def _states(self, connection: Connection, messages: list[NewMessage]) -> list[str]:
         """Ready, or blocked for those that are not the first of their lane."""
         lanes = {(message.organization_id, message.lane) for message in messages if message.lane is not None}
         if not lanes:
             return [READY] * len(messages)
-        await self._claims.lock_lanes(connection, lanes)
-        occupied: set[Any] = set(await self._claims.occupied(connection, lanes))
+        self._claims.lock_lanes(connection, lanes)
+        occupied: set[Any] = set(self._claims.occupied(connection, lanes))
         states = []
         for message in messages:
             lane = (message.organization_id, message.lane)
@@ -103,12 +136,12 @@ class Intake:
             occupied.add(lane)
         return states
 
-    async def _repeats(self, connection: AsyncConnection, keyed: list[NewMessage]) -> dict[str, Accepted]:
+    def _repeats(self, connection: Connection, keyed: list[NewMessage]) -> dict[str, Accepted]:
         """What became of the messages whose key was used before, by their id."""
         first: dict[tuple[str, str, str], NewMessage] = {}
         for message in keyed:
             first.setdefault(_key(message), message)
-        taken = await self._reserve(connection, list(first.values()))
+        taken = self._reserve(connection, list(first.values()))
         repeats = {}
         for message in keyed:
             known = taken.get(_key(message)) or _claim_of(first[_key(message)])
@@ -116,8 +149,8 @@ class Intake:
                 repeats[message.id] = Accepted(known[0], deduplicated=True, conflict=known[1] != message.fingerprint)
         return repeats
 
-    async def _reserve(
-        self, connection: AsyncConnection, messages: list[NewMessage]
+    def _reserve(
+        self, connection: Connection, messages: list[NewMessage]
     ) -> dict[tuple[str, str, str], tuple[str, bytes | None]]:
         """Writes the keys that are new; (message id, fingerprint) of those that were not, by key."""
         keys = self._tables.keys
@@ -125,9 +158,9 @@ class Intake:
         known = {}
         # In one order everywhere: two processes that write the same keys must not wait for each other.
         for part in chunks(sorted(messages, key=_key)):
-            await connection.execute(self._insert_or_leave(), [_key_row(message) for message in part])
+            connection.execute(self._insert_or_leave(), [_key_row(message) for message in part])
             query = select(*columns, keys.c.message_id, keys.c.fingerprint)
-            rows = await connection.execute(query.where(tuple_(*columns).in_([_key(message) for message in part])))
+            rows = connection.execute(query.where(tuple_(*columns).in_([_key(message) for message in part])))
             known.update({(row[0], row[1], row[2]): (row.message_id, row.fingerprint) for row in rows})
         ours = {message.id for message in messages}
         return {key: value for key, value in known.items() if value[0] not in ours}
@@ -167,19 +200,49 @@ def _work(message: NewMessage) -> Work:
         received_at=message.received_at,
         lane=message.lane,
         payload=message.payload,
+        type=message.type,
+        pin=message.pin,
     )
 
 
-def _row(message: NewMessage, state: str | None) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": message.id,
-        "organization_id": message.organization_id,
-        "environment_id": message.environment_id,
-        "type": message.type,
-        "lane": message.lane,
-        "due_at": message.received_at,
-        "received_at": message.received_at,
-        "size": len(message.payload),
-        "origin_id": message.origin_id,
-    }
-    return row if state is None else {**row, "state": state}
+def _row(message: NewMessage, state: str | None) -> tuple[object, ...]:
+    """The values of `_COLUMNS`."""
+    return (
+        message.id,
+        message.organization_id,
+        message.environment_id,
+        message.type,
+        message.lane,
+        message.received_at,
+        message.received_at,
+        len(message.payload),
+        message.origin_id,
+        message.pin,
+        state,
+    )
+
+
+_COLUMNS = (
+    "id",
+    "organization_id",
+    "environment_id",
+    "type",
+    "lane",
+    "due_at",
+    "received_at",
+    "size",
+    "origin_id",
+    "pin",
+    "state",
+)
+
+
+def _insertion(database: Database, table: Table, instead: Mapping[str, object]) -> Insert:
+    """Inserts given rows, with some values that are the same for all of them."""
+    rows = given(database.dialect, {name: table.c[name].type for name in _COLUMNS})
+    values = {name: rows.c[name] for name in _COLUMNS} | {name: _expression(instead[name]) for name in instead}
+    return insert(table).from_select(list(values), select(*values.values()))
+
+
+def _expression(value: object) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else literal(value)

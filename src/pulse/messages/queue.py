@@ -1,9 +1,10 @@
 """The queue as the consumer sees it: claimed messages with their payloads, leases, and what ends a message early."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
@@ -61,29 +62,30 @@ class MessageQueue:
 
         What a running message has recorded stays recorded; whatever its worker writes later is refused by the fence.
         """
+        await self._database.transact(partial(self._cancel, organization_id, message_id))
+        self.on_cancel(message_id)
+
+    def _cancel(self, organization_id: str, message_id: str, connection: Connection) -> None:
         c = self._tables.messages.c
         mine = (c.organization_id == organization_id) & (c.id == message_id)
         values = {"state": "canceled", "completed_at": self._clock.now_ms(), "epoch": c.epoch + 1, "elapsed_ms": 0}
-        async with self._database.write() as connection:
-            query = select(c.state, c.lane).where(mine)
-            row = (await connection.execute(query)).first()
-            if row is None:
-                raise NotFound(f"There is no message {message_id!r}.")
-            still = c.state.in_([*PENDING, "held"])
-            done = await connection.execute(update(self._tables.messages).where(mine, still).values(values))
-            if done.rowcount == 0:
-                raise Conflict("This message has ended already.", status=row.state)
-            # The row first, then its lane, as outcomes do: in another order the two could wait for each other.
-            await self._claims.lock_lanes(connection, _lanes(organization_id, row))
-            await self._claims.promote(connection, _lanes(organization_id, row))
-        self.on_cancel(message_id)
+        row = connection.execute(select(c.state, c.lane).where(mine)).first()
+        if row is None:
+            raise NotFound(f"There is no message {message_id!r}.")
+        still = c.state.in_([*PENDING, "held"])
+        done = connection.execute(update(self._tables.messages).where(mine, still).values(values))
+        if done.rowcount == 0:
+            raise Conflict("This message has ended already.", status=row.state)
+        # The row first, then its lane, as outcomes do: in another order the two could wait for each other.
+        self._claims.lock_lanes(connection, _lanes(organization_id, row))
+        self._claims.promote(connection, _lanes(organization_id, row))
 
     async def _with_payloads(self, claimed: list[Claimed]) -> list[Work]:
         if not claimed:
             return []
         by_id = {row.id: row for row in claimed}
         m, p = self._tables.messages, self._tables.payloads
-        columns = (m.c.id, m.c.environment_id, m.c.received_at, m.c.lane, p.c.payload)
+        columns = (m.c.id, m.c.environment_id, m.c.received_at, m.c.lane, m.c.type, m.c.pin, p.c.payload)
         works: list[Work] = []
         async with self._database.read() as connection:
             for part in chunks(list(by_id)):
@@ -106,4 +108,6 @@ def _work(claimed: Claimed, row: Row[*tuple[Any, ...]]) -> Work:
         received_at=row.received_at,
         lane=row.lane,
         payload=row.payload,
+        type=row.type,
+        pin=row.pin,
     )

@@ -1,6 +1,6 @@
 """Reading messages: one whole, or a page of the list. What is archived reads the same as what is not."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,10 @@ Fetch = Callable[[str, str], Awaitable[bytes]]
 
 @dataclass(frozen=True)
 class Filter:
-    """Which messages are wanted. Times are ms since 1970; `text` looks into ids, types and names."""
+    """Which messages are wanted. Times are ms since 1970; `text` looks into ids, types and names.
+
+    `after`: only those whose id comes behind this one.
+    """
 
     environment_id: str | None = None
     status: str | None = None
@@ -30,6 +33,7 @@ class Filter:
     since: int | None = None
     until: int | None = None
     ids: tuple[str, ...] = ()
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,12 @@ class MessageReader:
             found = [_record(row) for row in rows.mappings()]
         return MessagePage(found, min(total, MAX_TOTAL), total > MAX_TOTAL)
 
+    async def rows(self, organization_id: str, ids: Sequence[str]) -> list[MessageRow]:
+        """The index rows of these messages, as far as they are there."""
+        query = self._query(organization_id, Filter(ids=tuple(ids)))
+        async with self._database.read() as connection:
+            return [_record(row) for row in (await connection.execute(query)).mappings()]
+
     async def ids(self, organization_id: str, wanted: Filter, limit: int) -> list[str]:
         """The ids of the wanted messages, oldest first, at most `limit`."""
         c = self._tables.messages.c
@@ -106,11 +116,13 @@ class MessageReader:
             conditions.append(c.received_at >= wanted.since)
         if wanted.until is not None:
             conditions.append(c.received_at < wanted.until)
+        if wanted.after is not None:
+            conditions.append(c.id > wanted.after)
         if wanted.ids:
             conditions.append(c.id.in_(wanted.ids))
         return conditions
 
 
 def _record(row: RowMapping) -> MessageRow:
-    fields = {name: row[name] for name in MessageRow.__dataclass_fields__ if name != "status"}
+    fields = {name: row[name] for name in MessageRow.__struct_fields__ if name != "status"}
     return MessageRow(**fields, status=row["state"])

@@ -1,7 +1,8 @@
-"""The records of messages, frozen."""
+"""The records of messages, frozen. Structs rather than dataclasses: several are made for every message."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 State = Literal["ready", "blocked", "running", "held", "success", "fail", "ignore", "canceled"]
 OUTCOMES: tuple[str, ...] = ("success", "fail", "ignore", "canceled")
@@ -15,8 +16,7 @@ def shown_status(state: str) -> str:
     return "pending" if state in PENDING else state
 
 
-@dataclass(frozen=True)
-class NewMessage:
+class NewMessage(Struct, frozen=True):
     """A message on its way in. `payload` is one line of JSON; `fingerprint` tells bodies under one key apart."""
 
     id: str
@@ -29,10 +29,10 @@ class NewMessage:
     idempotency_key: str | None = None
     fingerprint: bytes | None = None
     origin_id: str | None = None
+    pin: str | None = None
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """What intake did with a message: `id` is the first one's, where it was a repeat.
 
     `work` is there where the message was claimed for this process's own consumer in the same transaction.
@@ -44,9 +44,8 @@ class Accepted:
     work: "Work | None" = None
 
 
-@dataclass(frozen=True)
-class Work:
-    """A claimed message, ready to be evaluated."""
+class Work(Struct, frozen=True):
+    """A claimed message, ready to be evaluated. `pin` names the one version that it runs on, where it is a replay's."""
 
     id: str
     organization_id: str
@@ -56,11 +55,31 @@ class Work:
     received_at: int
     lane: str | None
     payload: bytes
+    type: str | None = None
+    pin: str | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a message ended: the fields of its index row, and its body (see evaluator/outcome.py)."""
+class Pin(NamedTuple):
+    """One version of one workflow; its text is how a message keeps it."""
+
+    workflow_id: str
+    version: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.workflow_id}@{self.version}"
+
+    @classmethod
+    def of(cls, text: str) -> "Pin":
+        workflow_id, _, version = text.rpartition("@")
+        return cls(workflow_id, int(version))
+
+
+class Outcome(Struct, frozen=True):
+    """How a message ended: the fields of its index row, and its body (see result.py).
+
+    `children` are the messages that it sends to other workflows: they leave in the same transaction.
+    """
 
     id: str
     epoch: int
@@ -75,10 +94,10 @@ class Outcome:
     workflow_name: str | None = None
     workflow_version: int | None = None
     error: str | None = None
+    children: tuple[NewMessage, ...] = ()
 
 
-@dataclass(frozen=True)
-class MessageRow:
+class MessageRow(Struct, frozen=True):
     """A line of *Processed Messages*."""
 
     id: str
@@ -99,8 +118,7 @@ class MessageRow:
     origin_id: str | None
 
 
-@dataclass(frozen=True)
-class StoredMessage:
+class StoredMessage(Struct, frozen=True):
     """A message with everything that is kept of it; `body` is None until it has an outcome.
 
     Once it is archived, `archived` is its line there (see result.py), and `body` is None again.

@@ -18,26 +18,40 @@ _names = msgspec.json.Decoder(list[str])
 _encode = msgspec.json.Encoder().encode
 
 
-def empty_body(errors: list[dict[str, Any]] | None = None) -> bytes:
+def empty_body(errors: list[dict[str, Any]] | None = None, reasons: list[dict[str, Any]] | None = None) -> bytes:
     """The body of a message that no script has seen."""
-    return _encode({"log": [], "errors": errors or [], "reasons": [], "kept": [], "globals": {}, "tooLarge": []})
+    nothing: dict[str, Any] = {"kept": [], "globals": {}, "tooLarge": []}
+    return _encode({"log": [], "errors": errors or [], "reasons": reasons or [], **nothing})
 
 
-def document(stored: StoredMessage) -> bytes:
-    """A message as `GET /api/messages/{id}` shows it and as a line of the archive keeps it, as JSON."""
+def document(stored: StoredMessage, family: dict[str, Any] | None = None) -> bytes:
+    """A message as `GET /api/messages/{id}` shows it and as a line of the archive keeps it, as JSON.
+
+    `family` says where it came from, if another message has sent it.
+    """
     if stored.archived is not None:
-        return stored.archived
-    shown: dict[str, Any] = {**summary(stored.row), "message": msgspec.Raw(stored.payload)}
-    if stored.body is None:
-        return _encode(shown)
-    body = _parts.decode(stored.body)
-    # Without a code it is a Result entity that said so.
-    if stored.row.status == "ignore" and stored.row.code is not None:
-        shown["reason"] = _reason(stored.row, body)
-    if "result" in body:
-        shown["result"] = body["result"]
-    shown["context"] = _context(_parts.decode(stored.payload), body)
+        return _encode({**_parts.decode(stored.archived), **family}) if family else stored.archived
+    shown: dict[str, Any] = {**summary(stored.row), **(family or {}), "message": msgspec.Raw(stored.payload)}
+    if stored.body is not None:
+        shown.update(outcome_parts(stored.row.status, stored.row.code, stored.payload, stored.body))
     return _encode(shown)
+
+
+def outcome_parts(status: str, code: str | None, payload: bytes, body: bytes) -> dict[str, Any]:
+    """`{reason?, result?, context}`: what is shown of an outcome besides its index row."""
+    parts = _parts.decode(body)
+    shown: dict[str, Any] = {}
+    # Without a code it is a Result entity that said so.
+    if status == "ignore" and code is not None:
+        shown["reason"] = _reason(code, parts)
+    if "result" in parts:
+        shown["result"] = parts["result"]
+    return {**shown, "context": _context(_parts.decode(payload), parts)}
+
+
+def visits(body: bytes) -> msgspec.Raw:
+    """What each node of a test run has changed, as JSON."""
+    return _parts.decode(body).get("visits", msgspec.Raw(b"[]"))
 
 
 def payload_of(line: bytes) -> bytes:
@@ -74,12 +88,12 @@ def _context(message: Parts, body: Parts) -> dict[str, Any]:
     return {
         "____execution_log____": body["log"],
         "____execution_errors____": errors,
-        "____error_count____": len(errors),
+        "____error_count____": body.get("errorCount", len(errors)),
         **{name: message[name] for name in kept if name in message},
         **_parts.decode(body["globals"]),
     }
 
 
-def _reason(row: MessageRow, body: Parts) -> dict[str, Any]:
+def _reason(code: str, body: Parts) -> dict[str, Any]:
     tried = body.get("reasons", msgspec.Raw(b"[]"))
-    return {"code": row.code, **({"workflows": tried} if bytes(tried) != b"[]" else {})}
+    return {"code": code, **({"workflows": tried} if bytes(tried) != b"[]" else {})}

@@ -9,6 +9,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
 from pulse.core.ids import first_id_at
 from pulse.messages.archive import Archive
+from pulse.messages.links import Links
 from pulse.messages.partitions import Partitions
 from pulse.messages.records import DELETED, OUTCOMES
 from pulse.messages.tables import MessageTables
@@ -31,6 +32,7 @@ class Retention:
         self._clock = clock
         self._days = days
         self._partitions = Partitions(database, tables, clock)
+        self._links = Links(database, tables)
 
     async def enforce(self) -> int:
         """Deletes everything that is too old; how many messages that were."""
@@ -43,6 +45,7 @@ class Retention:
                 await self._drop(connection, batch)
             gone += len(batch)
         await self._old_keys()
+        await self._links.forget_before(first_id_at("msg", cutoff))
         await self._archive.drop_segments(cutoff)
         if gone:
             await self.give_back()

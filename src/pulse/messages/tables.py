@@ -23,6 +23,7 @@ class MessageTables:
     results: Table
     keys: Table
     segments: Table
+    links: Table
 
 
 def message_tables(prefix: str) -> MessageTables:
@@ -34,6 +35,7 @@ def message_tables(prefix: str) -> MessageTables:
         _bytes_table(metadata, f"{prefix}message_results", "body"),
         _keys(metadata, prefix),
         _segments(metadata, prefix),
+        _links(metadata, prefix),
     )
 
 
@@ -61,6 +63,7 @@ def _messages(metadata: MetaData, prefix: str) -> Table:
         Column("workflow_version", Integer),
         Column("error", String),
         Column("segment_id", String),
+        Column("pin", String),
         postgresql_partition_by="RANGE (id)",
     )
     claim_indexes(table)
@@ -109,4 +112,20 @@ def _segments(metadata: MetaData, prefix: str) -> Table:
         Column("created_at", BigInteger, nullable=False),
     )
     Index(f"{prefix}message_segments_hour", table.c.hour)
+    return table
+
+
+def _links(metadata: MetaData, prefix: str) -> Table:
+    """Which message was sent by which, for those that another message's workflow has sent."""
+    table = Table(
+        f"{prefix}message_links",
+        metadata,
+        sorted_id(),
+        Column("organization_id", String, nullable=False),
+        Column("parent_id", String, nullable=False),
+        Column("root_id", String, nullable=False),
+        Column("depth", Integer, nullable=False),
+    )
+    Index(f"{prefix}message_links_parent", table.c.parent_id)
+    Index(f"{prefix}message_links_root", table.c.root_id)
     return table

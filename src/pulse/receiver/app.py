@@ -12,7 +12,7 @@ from starlette.types import ExceptionHandler
 
 from pulse.core.errors import Fault, InvalidFields, NotFound, PulseError
 from pulse.messages.result import document
-from pulse.receiver.bodies import envelope, read_body, require_json
+from pulse.receiver.bodies import envelope, headers_of, read_body, require_json
 from pulse.receiver.problems import MethodNotAllowed, on_pulse_error, problem_response
 from pulse.receiver.receiver import Receiver, accepted_body, addressing, split_batch
 
@@ -22,12 +22,15 @@ MAX_WAIT_S = 60.0
 Check = Callable[[], Awaitable[str | None]]
 
 
-def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
-    """The receiver's routes; `checks` answer None when their part is well, or say what is wrong with it."""
+def routes(checks: Mapping[str, Check], notes: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
+    """The receiver's routes; `checks` answer None when their part is well, or say what is wrong with it.
+
+    So do `notes`, for parts without which messages are taken and evaluated all the same.
+    """
 
     async def ready(_request: Request) -> Response:
-        found = {name: await check() for name, check in checks.items()}
-        well = all(trouble is None for trouble in found.values())
+        found = {name: await check() for name, check in {**checks, **notes}.items()}
+        well = all(found[name] is None for name in checks)
         parts = {name: trouble or "ok" for name, trouble in found.items()}
         return _json({"status": "ready" if well else "not_ready", "checks": parts}, 200 if well else 503)
 
@@ -46,11 +49,12 @@ def routes(checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Rou
 
 async def post_message(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
-    principal = await receiver.principal(request.headers.get("authorization"), request.query_params)
-    seconds = _wait_of(request)
-    require_json(request)
-    raw = await read_body(request, receiver.max_message_bytes)
-    keys = addressing(request.headers.get("idempotency-key"), request.headers.get("pulse-partition-key"))
+    headers, query = headers_of(request), _query_of(request)
+    principal = await receiver.principal(headers.get("authorization"), query)
+    seconds = _wait_of(query)
+    require_json(headers)
+    raw = await read_body(request, headers, receiver.max_message_bytes)
+    keys = addressing(headers.get("idempotency-key"), headers.get("pulse-partition-key"))
     accepted = await receiver.accept(principal, envelope(raw, principal), raw, keys)
     if seconds > 0:
         stored = await receiver.outcome(principal, accepted.id, seconds)
@@ -61,17 +65,19 @@ async def post_message(request: Request) -> Response:
 
 async def post_batch(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
-    principal = await receiver.principal(request.headers.get("authorization"), request.query_params)
-    media = require_json(request, *NDJSON)
-    body = await read_body(request, MAX_BATCH_BYTES)
+    headers = headers_of(request)
+    principal = await receiver.principal(headers.get("authorization"), _query_of(request))
+    media = require_json(headers, *NDJSON)
+    body = await read_body(request, headers, MAX_BATCH_BYTES)
     return _json(await receiver.accept_batch(principal, split_batch(body, lines=media in NDJSON)), 202)
 
 
 async def post_hook(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
-    require_json(request)
-    raw = await read_body(request, receiver.max_message_bytes)
-    accepted = await receiver.accept_hook(request.path_params["source"], request.headers, raw)
+    headers = headers_of(request)
+    require_json(headers)
+    raw = await read_body(request, headers, receiver.max_message_bytes)
+    accepted = await receiver.accept_hook(request.path_params["source"], headers, raw)
     return _json(accepted_body(accepted), 202)
 
 
@@ -99,8 +105,14 @@ HANDLERS: dict[type[Exception] | int, ExceptionHandler] = {
 }
 
 
-def _wait_of(request: Request) -> float:
-    text = request.query_params.get("wait", "0")
+def _query_of(request: Request) -> Mapping[str, str]:
+    return request.query_params if request.scope["query_string"] else {}
+
+
+def _wait_of(query: Mapping[str, str]) -> float:
+    text = query.get("wait")
+    if text is None:
+        return 0.0
     try:
         seconds = float(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Reads request bodies within their limits, compressed ones too, and makes messages of them."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,9 +22,14 @@ _encode = msgspec.json.Encoder().encode
 ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+def headers_of(request: Request) -> dict[str, str]:
+    """The request's headers, read once; of several with one name the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
+
+
+async def read_body(request: Request, headers: Mapping[str, str], limit: int) -> bytes:
     """The body, unpacked. Raises TooLarge as soon as it is, InvalidEncoding, UnsupportedMediaType."""
-    declared = request.headers.get("content-length", "")
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large(limit, int(declared))
     parts: list[bytes] = []
@@ -34,16 +39,16 @@ async def read_body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise too_large(limit, size)
         parts.append(part)
-    return _unpacked(b"".join(parts), request.headers.get("content-encoding", "identity"), limit)
+    return _unpacked(b"".join(parts), headers.get("content-encoding", "identity"), limit)
 
 
 def too_large(limit: int, size: int) -> TooLarge:
     return TooLarge(f"The body has more than {limit} bytes (at least {size}).", limit=limit, size=size)
 
 
-def require_json(request: Request, *also: str) -> str:
+def require_json(headers: Mapping[str, str], *also: str) -> str:
     """The media type of the body, which must be JSON or one of `also`; none given counts as JSON."""
-    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    media = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json") or media in also:
         return media
     raise UnsupportedMediaType
@@ -69,8 +74,7 @@ def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
     return body
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A message as it will be stored: one line of JSON that names its organization and environment."""
 
     payload: bytes
@@ -88,12 +92,13 @@ def parse_quickly(raw: bytes) -> Any:
     A text that comes out the same when it is read and written again has no name twice, no number that a double cannot
     hold and no half of a surrogate pair: what is left to check is its size. Any other text takes the long way.
     """
+    text = raw.strip()
     if len(raw) < QUICK_BYTES and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and b"\\u" not in raw:
         try:
             value = _decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return parse(raw)
-        if _encode(value) == raw and LONG_NUMBER not in raw.translate(_ZEROS):
+        if _encode(value) == text and LONG_NUMBER not in raw.translate(_ZEROS):
             return value
     return parse(raw)
 

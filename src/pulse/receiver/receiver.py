@@ -19,7 +19,7 @@ from pulse.messages.intake import Intake
 from pulse.messages.records import Accepted, NewMessage, StoredMessage
 from pulse.messages.waiting import Waiting
 from pulse.receiver.admission import Admission
-from pulse.receiver.bodies import Envelope, envelope_of, hook_envelope, too_large
+from pulse.receiver.bodies import Envelope, envelope_of, hook_envelope, parse_quickly, too_large
 from pulse.receiver.metrics import ReceiverMetrics
 from pulse.receiver.problems import problem
 from pulse.receiver.signatures import Headers, verify
@@ -32,8 +32,7 @@ MAX_BATCH = 1_000
 _decoder = json.JSONDecoder()
 
 
-@dataclass(frozen=True)
-class Addressing:
+class Addressing(msgspec.Struct, frozen=True):
     """What comes with a message, outside its body."""
 
     idempotency_key: str | None = None
@@ -189,7 +188,7 @@ def _past_space(text: str, at: int) -> int:
 
 def unwrap(item: bytes) -> tuple[Any, bytes, Addressing]:
     """An item's message, its bytes, and what was wrapped around it: `{idempotencyKey?, partitionKey?, message}`."""
-    value = parse(item)
+    value = parse_quickly(item)
     if not isinstance(value, dict) or not isinstance(value.get("message"), dict):
         return value, item, Addressing()
     if set(value) - {"message", "idempotencyKey", "partitionKey"}:

@@ -1,32 +1,52 @@
 """The sandbox as the rest of Pulse sees it: a message and its plans go in, a verdict comes out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct
 
 Status = Literal["success", "fail", "ignore"]
 STATUSES: frozenset[str] = frozenset(("success", "fail", "ignore"))
 
 
-@dataclass(frozen=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """Whose code it is: a process never serves two of these."""
 
     organization_id: str
     environment_id: str
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A compiled workflow. `id` names one version of it for good; `text` is its JSON."""
 
     id: str
     text: str
 
 
-@dataclass(frozen=True)
-class Job:
-    """One message to evaluate: `message` is one line of JSON, `at` the time that scripts see (ms since 1970)."""
+class Surroundings(Struct, frozen=True):
+    """What every message of an environment finds: `id` names the contents, `text` is their JSON.
+
+    `{id, variables: [[name, value], …], workflows: {name: {…}}}`.
+    """
+
+    id: str
+    text: str
+
+
+class Trial(Struct, frozen=True):
+    """A test run: each node tells what it changed, and those in `pins` come to what is said there.
+
+    `pins` is the JSON of `{node: {globals?: {name: value}, condition?: bool}}`; a node goes by its id or its name.
+    """
+
+    pins: str = "{}"
+
+
+class Job(Struct, frozen=True):
+    """One message to evaluate: `message` is one line of JSON, `at` the time that scripts see (ms since 1970).
+
+    `entry` is the entity that the one plan is entered at, where that is not its first node.
+    """
 
     id: str
     tenant: Tenant
@@ -34,14 +54,17 @@ class Job:
     message: bytes
     at: int
     seed: tuple[int, int, int, int]
+    entry: str | None = None
+    surroundings: Surroundings | None = None
+    trial: Trial | None = None
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """How the evaluation ended.
 
-    `body` is a JSON object `{log, errors, reasons, kept, globals, tooLarge, result?}`; `code` says why a message was
-    ignored, or names the limit that ended it. `queue_ms` is the time before the sandbox began, `sandbox_ms` the rest.
+    `body` is a JSON object `{log, errors, errorCount?, reasons, visits?, kept, globals, tooLarge, result?}`;
+    `code` says why a message was ignored, or names the limit that ended it. `queue_ms` is the time before the sandbox
+    began, `sandbox_ms` the rest.
     """
 
     status: Status
@@ -56,8 +79,7 @@ class Verdict:
     sandbox_ms: int = 0
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What an effect came to: `payload` is the JSON of its value, or of `{code, message, retryable, effect}`."""
 
     ok: bool
@@ -65,7 +87,11 @@ class Answer:
 
 
 class Effects(Protocol):
-    """The world as far as scripts may reach it. Runs in the parent, with the rights of the job's tenant."""
+    """The world as far as one message's scripts may reach it. Runs in the parent, with the tenant's rights."""
+
+    def begin(self) -> None:
+        """An evaluation begins, perhaps not the first: what an earlier one left to be done later is forgotten."""
+        ...
 
     async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
         """Executes one effect. Never raises: what fails is an Answer that is not `ok`, with a code of a closed list."""

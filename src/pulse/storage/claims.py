@@ -22,13 +22,15 @@ at the third is for the noun to decide.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Index,
     Integer,
     String,
@@ -44,9 +46,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from pulse.storage.database import Database
+from pulse.storage.rows import given, parameter
 
 LEASE_MS = 15_000
 SUSPECT_AFTER = 2
@@ -111,16 +114,13 @@ class Claims:
         self._owner = owner
         self._lease_ms = lease_ms
         self._last_tenant = ""
+        self._endings: dict[tuple[str, ...], ReturningUpdate[Any]] = {}
 
     async def claim(self, limit: int) -> list[Claimed]:
         """At most `limit` due rows of the tenant whose turn it is, oldest first; suspects are passed over."""
-        async with self._database.write() as connection:
-            tenant = await self._next_tenant(connection)
-            if tenant is None:
-                return []
-            self._last_tenant = tenant
-            c = self._table.c
-            return await self._take(connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER)
+        tenant, claimed = await self._database.transact(partial(self._claim, limit))
+        self._last_tenant = tenant or self._last_tenant
+        return claimed
 
     def held_from_birth(self) -> dict[str, object]:
         """Values for rows that are inserted as running: claimed by this owner, in the transaction that makes them."""
@@ -129,31 +129,18 @@ class Claims:
 
     async def claim_suspect(self) -> Claimed | None:
         """The oldest suspect, to be run while this worker runs nothing else; None when there is none."""
-        async with self._database.write() as connection:
-            taken = await self._take(connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True)
+        suspect = self._table.c.deaths >= SUSPECT_AFTER
+        taken = await self._database.transact(lambda connection: self._take(connection, 1, suspect, alone=True))
         return taken[0] if taken else None
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> int:
         """Prolongs the leases of these (id, epoch) pairs; how many of them are still held. The others run out."""
-        c = self._table.c
-        renewed = 0
-        async with self._database.write() as connection:
-            for part in chunks(list(held)):
-                mine = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
-                lease_until = self._database.now() + self._lease_ms
-                done = await connection.execute(update(self._table).where(mine).values(lease_until=lease_until))
-                renewed += done.rowcount
-        return renewed
+        return await self._database.transact(partial(self._renew, list(held)))
 
     async def release(self, claimed: Sequence[Claimed], delay_ms: int = 0) -> None:
         """Hands rows back unharmed, due after `delay_ms`: nobody died, so nothing is counted."""
-        async with self._database.write() as connection:
-            ids = await self.fence(connection, [(row.id, row.epoch) for row in claimed])
-            for part in chunks(sorted(ids)):
-                freed = self._freed().where(self._table.c.id.in_(part))
-                if delay_ms:
-                    freed = freed.values(due_at=self._database.now() + delay_ms)
-                await connection.execute(freed)
+        held = [(row.id, row.epoch) for row in claimed]
+        await self._database.transact(partial(self._release, held, delay_ms))
 
     async def sweep(self) -> int:
         """Makes rows with an expired lease ready again and counts the death of their holder; how many there were."""
@@ -163,57 +150,98 @@ class Claims:
         """Makes the rows of every other owner ready again: for whoever knows that no other owner is alive."""
         return await self._bury(self._table.c.owner != self._owner)
 
-    async def fence(self, connection: AsyncConnection, held: Iterable[tuple[str, int]]) -> set[str]:
-        """Of `(id, epoch)` pairs the ids that are still held, locked until the transaction ends."""
-        c = self._table.c
-        alive: set[str] = set()
-        for part in chunks(list(held)):
-            still = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
-            # An update rather than a read: on PostgreSQL it locks the rows against a sweep that comes meanwhile.
-            rows = await connection.execute(update(self._table).where(still).values(alone=c.alone).returning(c.id))
-            alive.update(rows.scalars())
-        return alive
+    # ---- within a transaction of others ----------------------------------------------------------------------
 
-    async def lock_lanes(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> None:
+    def fence(self, connection: Connection, held: Iterable[tuple[str, int]]) -> set[str]:
+        """Of `(id, epoch)` pairs the ids that are still held, locked until the transaction ends."""
+        # An update rather than a read: on PostgreSQL it locks the rows against a sweep that comes meanwhile.
+        return self.end(connection, held, ())
+
+    def end(self, connection: Connection, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> set[str]:
+        """Sets `columns` of the rows that are still held, in one statement; their ids.
+
+        A row is `(id, epoch, *values)`; one that is no longer held is left as it is.
+        """
+        found = connection.execute(self._ending(tuple(columns)), parameter(rows))
+        return set(found.scalars())
+
+    def _ending(self, columns: tuple[str, ...]) -> ReturningUpdate[Any]:
+        known = self._endings.get(columns)
+        if known is None:
+            c = self._table.c
+            kinds = {name: c[name].type for name in ("id", "epoch", *columns)}
+            rows = given(self._database.dialect, kinds)
+            still = and_(c.id == rows.c.id, c.epoch == rows.c.epoch, c.state == RUNNING)
+            values = {name: rows.c[name] for name in columns} or {"alone": c.alone}
+            known = self._endings[columns] = update(self._table).where(still).values(values).returning(c.id)
+        return known
+
+    def lock_lanes(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Holds (tenant, lane) pairs until the transaction ends, against others that join or leave them."""
         if self._database.dialect == "sqlite":
             return
         numbers = sorted({_lane_number(self._table.name, tenant, lane) for tenant, lane in lanes})
         for number in numbers:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number})
 
-    async def occupied(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    def occupied(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Of the (tenant, lane) pairs those in which a row is waiting or running."""
         c = self._table.c
         found: set[tuple[str, str]] = set()
         for part in chunks(sorted(set(lanes))):
             wanted = tuple_(c.organization_id, c.lane).in_(part)
-            rows = await connection.execute(
+            rows = connection.execute(
                 select(c.organization_id, c.lane).where(wanted, _unfinished(self._table)).distinct()
             )
             found.update((row.organization_id, row.lane) for row in rows)
         return found
 
-    async def promote(self, connection: AsyncConnection, lanes: Iterable[tuple[str, str]]) -> None:
+    def promote(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Makes the head of each (tenant, lane) ready, if it was blocked. Call it when a row has left the lane."""
         c = self._table.c
         for part in chunks(sorted(set(lanes))):
             wanted = tuple_(c.organization_id, c.lane).in_(part)
             heads = select(func.min(c.id)).where(wanted, _unfinished(self._table)).group_by(c.organization_id, c.lane)
-            await connection.execute(update(self._table).where(c.id.in_(heads), c.state == BLOCKED).values(state=READY))
+            connection.execute(update(self._table).where(c.id.in_(heads), c.state == BLOCKED).values(state=READY))
 
-    async def _next_tenant(self, connection: AsyncConnection) -> str | None:
+    # ---- the transactions ------------------------------------------------------------------------------------
+
+    def _claim(self, limit: int, connection: Connection) -> tuple[str | None, list[Claimed]]:
+        tenant = self._next_tenant(connection)
+        if tenant is None:
+            return None, []
+        c = self._table.c
+        return tenant, self._take(connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER)
+
+    def _renew(self, held: list[tuple[str, int]], connection: Connection) -> int:
+        c = self._table.c
+        renewed = 0
+        for part in chunks(held):
+            mine = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
+            lease_until = self._database.now() + self._lease_ms
+            done = connection.execute(update(self._table).where(mine).values(lease_until=lease_until))
+            renewed += done.rowcount
+        return renewed
+
+    def _release(self, held: list[tuple[str, int]], delay_ms: int, connection: Connection) -> None:
+        for part in chunks(sorted(self.fence(connection, held))):
+            freed = self._freed().where(self._table.c.id.in_(part))
+            if delay_ms:
+                freed = freed.values(due_at=self._database.now() + delay_ms)
+            connection.execute(freed)
+
+    def _next_tenant(self, connection: Connection) -> str | None:
         c = self._table.c
         ready = and_(c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER)
         first = select(func.min(c.organization_id)).where(ready)
-        after: str | None = await connection.scalar(first.where(c.organization_id > self._last_tenant))
+        after: str | None = connection.scalar(first.where(c.organization_id > self._last_tenant))
         if after is None:
-            after = await connection.scalar(first)
+            after = connection.scalar(first)
         return after
 
-    async def _take(
+    def _take(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         limit: int,
         *which: ColumnElement[bool],
         alone: bool = False,
@@ -222,7 +250,7 @@ class Claims:
         due = and_(c.state == READY, c.due_at <= self._database.now(), *which)
         oldest = select(c.id).where(due).order_by(c.due_at, c.id).limit(limit)
         picked = self._database.locked(oldest).cte("picked")
-        rows = await connection.execute(
+        rows = connection.execute(
             update(self._table)
             .where(c.id.in_(select(picked.c.id)))
             .values(
@@ -243,8 +271,7 @@ class Claims:
         dead = self._database.locked(select(c.id).where(c.state == RUNNING, whose))
         counted = self._freed().where(c.id.in_(dead))
         counted = counted.values(deaths=c.deaths + 1, lone_deaths=c.lone_deaths + cast(c.alone, Integer))
-        async with self._database.write() as connection:
-            return (await connection.execute(counted)).rowcount
+        return await self._database.transact(lambda connection: connection.execute(counted).rowcount)
 
     def _freed(self) -> Update:
         return update(self._table).values(state=READY, owner=None, lease_until=None, alone=false())

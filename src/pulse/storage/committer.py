@@ -1,9 +1,9 @@
 """Group commit: many coroutines share one transaction, and each is answered after that transaction is durable.
 
 A caller hands over a *verb* (a store's set-based write: a connection and a list of items in, one answer an item out)
-and one item. Whatever arrives while a transaction is being committed waits for the next one, so the batch grows with
-the load by itself and a lone caller waits for nobody. Items of one verb go into one call, so that a thousand rows cost
-one statement.
+and one item; `Database.transact` says where verbs run. Whatever arrives while a transaction is being committed waits
+for the next one, so the batch grows with the load by itself and a lone caller waits for nobody. Items of one verb go
+into one call, so that a thousand rows cost one statement.
 
 A transaction that fails because of a row is bisected: the halves are tried apart, until the row at fault stands alone
 and its caller alone gets the error. A transaction that fails because of the database (full, read-only, gone) fails for
@@ -11,18 +11,19 @@ all who were in it: nothing of it was stored.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from pulse.core.errors import Unavailable
 from pulse.storage.database import Database
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-Verb = Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Answer]]]
+Verb = Callable[[Connection, Sequence[Item]], Sequence[Answer]]
 MAX_BATCH = 512
 MAX_WAITING = 20_000
 
@@ -112,12 +113,17 @@ class Committer:
         await self._commit(batch[middle:])
 
     async def _in_one_transaction(self, batch: list[_Entry]) -> list[Any]:
-        answers: dict[_Entry, Any] = {}
-        async with self._database.write() as connection:
-            for verb, entries in _by_verb(batch):
-                results = await verb(connection, [entry.item for entry in entries])
-                answers.update(zip(entries, results, strict=True))
+        answers = await self._database.transact(partial(_apply, _by_verb(batch)))
         return [answers[entry] for entry in batch]
+
+
+def _apply(groups: list[tuple[Verb[Any, Any], list[_Entry]]], connection: Connection) -> dict[_Entry, Any]:
+    """Each entry's answer."""
+    answers: dict[_Entry, Any] = {}
+    for verb, entries in groups:
+        found = verb(connection, [entry.item for entry in entries])
+        answers.update(zip(entries, found, strict=True))
+    return answers
 
 
 def _by_verb(batch: list[_Entry]) -> list[tuple[Verb[Any, Any], list[_Entry]]]:

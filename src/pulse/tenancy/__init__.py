@@ -1,1 +1,1 @@
-"""Whose things are whose: organizations, environments, API keys, webhook sources, and the vault for their secrets."""
+"""Whose things are whose: organizations, environments, keys, webhook sources, variables, and the vault for secrets."""

@@ -52,3 +52,16 @@ class Source:
     kind: SourceKind
     created_at: int
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of an environment, without its value; each new value is a new `version`."""
+
+    id: str
+    organization_id: str
+    environment_id: str
+    name: str
+    version: int
+    created_at: int
+    updated_at: int

@@ -6,12 +6,12 @@ import time
 
 import msgspec
 from sqlalchemy import RowMapping, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import ALPHABET
 from pulse.storage.database import Database
+from pulse.tenancy.data_keys import DataKey, DataKeys
 from pulse.tenancy.records import SOURCE_KINDS, Environment, Source
 from pulse.tenancy.tables import TenancyTables
 from pulse.tenancy.vault import Vault
@@ -26,7 +26,7 @@ class SourceStore:
     def __init__(self, database: Database, tables: TenancyTables, vault: Vault, clock: Clock) -> None:
         self._database = database
         self._tables = tables
-        self._vault = vault
+        self._keys = DataKeys(tables, vault, clock)
         self._clock = clock
         self._changes = 0
         self._kept: dict[str, tuple[float, Source]] = {}
@@ -48,8 +48,8 @@ class SourceStore:
             secrets=secrets,
         )
         async with self._database.write() as connection:
-            wrapped = await self._data_key(connection, source.organization_id)
-            await connection.execute(insert(self._tables.sources), [self._row(source, wrapped)])
+            key = await self._keys.made(connection, source.organization_id)
+            await connection.execute(insert(self._tables.sources), [_row(source, key)])
         return source
 
     async def list(self, organization_id: str) -> list[Source]:
@@ -72,10 +72,10 @@ class SourceStore:
                 raise NotFound(f"There is no source {source_id!r}.")
             if row["kind"] == "none":
                 raise Conflict("A source of kind none checks no signature: it has no secret to rotate.")
-            wrapped = await self._data_key(connection, organization_id)
-            secrets = (secret or _new_secret(row["kind"]), *self._secrets(row, wrapped))[:LIVE_SECRETS]
+            key = await self._keys.of(connection, organization_id)
+            secrets = (secret or _new_secret(row["kind"]), *_secrets(row, key))[:LIVE_SECRETS]
             source = _record(row, secrets)
-            sealed = self._row(source, wrapped)["secrets"]
+            sealed = _row(source, key)["secrets"]
             await connection.execute(update(self._tables.sources).where(mine).values(secrets=sealed))
         self._changes += 1
         self._kept.pop(source_id, None)
@@ -100,30 +100,16 @@ class SourceStore:
             row = (await connection.execute(query)).mappings().first()
             if row is None:
                 return None
-            keys = self._tables.data_keys
-            query = select(keys.c.wrapped).where(keys.c.organization_id == row["organization_id"])
-            wrapped: bytes = (await connection.execute(query)).scalar_one()
-        return _record(row, self._secrets(row, wrapped))
+            key = await self._keys.of(connection, row["organization_id"])
+        return _record(row, _secrets(row, key))
 
-    async def _data_key(self, connection: AsyncConnection, organization_id: str) -> bytes:
-        keys = self._tables.data_keys
-        wrapped: bytes | None = await connection.scalar(
-            select(keys.c.wrapped).where(keys.c.organization_id == organization_id)
-        )
-        if wrapped is None:
-            wrapped = self._vault.new_data_key(organization_id)
-            row = {"organization_id": organization_id, "wrapped": wrapped, "created_at": self._clock.now_ms()}
-            await connection.execute(insert(keys), [row])
-        return wrapped
 
-    def _secrets(self, row: RowMapping, wrapped: bytes) -> tuple[str, ...]:
-        sealed = self._vault.open(wrapped, row["organization_id"], f"source:{row['id']}", row["secrets"])
-        return tuple(msgspec.json.decode(sealed, type=list[str]))
+def _secrets(row: RowMapping, key: DataKey) -> tuple[str, ...]:
+    return tuple(msgspec.json.decode(key.open(f"source:{row['id']}", row["secrets"]), type=list[str]))
 
-    def _row(self, source: Source, wrapped: bytes) -> dict[str, object]:
-        plain = msgspec.json.encode(source.secrets)
-        sealed = self._vault.seal(wrapped, source.organization_id, f"source:{source.id}", plain)
-        return {**vars(source), "secrets": sealed}
+
+def _row(source: Source, key: DataKey) -> dict[str, object]:
+    return {**vars(source), "secrets": key.seal(f"source:{source.id}", msgspec.json.encode(source.secrets))}
 
 
 def _record(row: RowMapping, secrets: tuple[str, ...]) -> Source:

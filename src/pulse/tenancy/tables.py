@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
 from pulse.storage.migrations import Branch
 
@@ -18,6 +18,8 @@ class TenancyTables:
     api_keys: Table
     sources: Table
     data_keys: Table
+    variables: Table
+    variable_values: Table
 
 
 def tenancy_tables(prefix: str) -> TenancyTables:
@@ -46,6 +48,8 @@ def tenancy_tables(prefix: str) -> TenancyTables:
         _api_keys(metadata, prefix, organization_id),
         _sources(metadata, prefix, organization_id),
         _data_keys(metadata, prefix, organization_id),
+        _variables(metadata, prefix, organization_id),
+        _variable_values(metadata, prefix),
     )
 
 
@@ -86,5 +90,33 @@ def _data_keys(metadata: MetaData, prefix: str, organization_id: str) -> Table:
         metadata,
         Column("organization_id", ForeignKey(organization_id), primary_key=True),
         Column("wrapped", LargeBinary, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
+
+
+def _variables(metadata: MetaData, prefix: str, organization_id: str) -> Table:
+    variables = Table(
+        f"{prefix}variables",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("organization_id", ForeignKey(organization_id), nullable=False),
+        Column("environment_id", ForeignKey(f"{prefix}environments.id"), nullable=False),
+        Column("name", String, nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+    )
+    c = variables.c
+    Index(f"{prefix}variables_name", c.organization_id, c.environment_id, c.name, unique=True)
+    return variables
+
+
+def _variable_values(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}variable_values",
+        metadata,
+        Column("variable_id", ForeignKey(f"{prefix}variables.id"), primary_key=True),
+        Column("version", Integer, primary_key=True),
+        Column("sealed", LargeBinary, nullable=False),
         Column("created_at", BigInteger, nullable=False),
     )

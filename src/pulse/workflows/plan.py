@@ -1,61 +1,92 @@
 """The plan: a workflow and its entities, checked and compiled into what the sandbox walks.
 
     {id, workflowId, name, version,
-     nodes: [{kind, entityId, name, type, mode?, conditionText?, logicField?, logic?, arguments, pre?, post?,
-              resultStatus?, branchValue?, workflowId?, onError?}],
+     nodes: [{kind, entityId, name, type, mode?, conditionText?, logicField?, logicPath?, branches?, branchNames?,
+              arguments, pre?, post?, resultStatus?, branchValue?, workflowId?, onError?}],
+     refs: [the node's id in the drawing, for each of `nodes`],
      tree: {node: index, children: […]}}
 
 A plan's id names its contents: two plans with the same id are the same plan, so a sandbox process keeps each for good.
-`Multi`, `Iterable`, prompts and sub-workflows have their fields here already; until they are evaluated, a workflow that
-uses one is refused when it is saved.
+Prompts are refused when a workflow is saved, until they are evaluated.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pulse.core.conditions import compile_condition
+from pulse.core.conditions import compile_condition, dotted
 from pulse.core.errors import Fault, InvalidFields
 from pulse.core.templates import argument
 from pulse.sandbox.port import Plan
+from pulse.workflows.branches import branch_faults, branch_node, branches_of, drawn_value, meant_by, text_of
+from pulse.workflows.gate import Gate, gate_of
 from pulse.workflows.records import MODES, Entity, Workflow
-from pulse.workflows.tree import KINDS, Place, Tree, read_tree
-
-LATER = {"Multi": "events of mode Multi", "Iterable": "events of mode Iterable"}
-LATER_KINDS = {"prompt": "prompts", "workflow": "sub-workflows"}
+from pulse.workflows.tree import KINDS, Place, Tree, kind_of, read_tree
 
 
-def check_workflow(data: Any, entities: Mapping[str, Entity]) -> list[Fault]:
-    """Every fault of `workflowData`; `entities` are those that this workflow may use, by id."""
-    return _Compiler(read_tree(data), entities).faults
+class WorkflowPlan(Plan, frozen=True):
+    """A plan, and what is known of its workflow before any message is tried against it."""
+
+    workflow_id: str = ""
+    name: str = ""
+    gate: Gate | None = None
+    starts_with_event: bool = True
+    names_workflows: bool = False
 
 
-def compile_plan(workflow: Workflow, entities: Mapping[str, Entity]) -> Plan | None:
-    """The plan of a workflow, or None where its first node is not an event: such a workflow takes no messages.
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing with the entities that it may use, by id: what is compiled."""
+
+    data: Any
+    entities: Mapping[str, Entity]
+
+
+def check_workflow(data: Any, entities: Mapping[str, Entity], workflows: Container[str] | None = None) -> list[Fault]:
+    """Every fault of `workflowData`; `entities` are those that this workflow may use, by id.
+
+    `workflows` are the ids that its workflow nodes may name; None: they are not checked.
+    """
+    return _Compiler(read_tree(data), entities, workflows).faults
+
+
+def compile_plan(workflow: Workflow, entities: Mapping[str, Entity]) -> WorkflowPlan | None:
+    """The plan of a workflow, or None for one that is still empty.
 
     Raises InvalidFields for a workflow that has faults (one whose entity was deleted, say).
     """
     compiler = _Compiler(read_tree(workflow.data), entities)
     if compiler.faults:
         raise InvalidFields(compiler.faults)
-    if compiler.tree is None or compiler.nodes[compiler.tree["node"]]["kind"] != "event":
+    if compiler.tree is None:
         return None
     contents = {
         "workflowId": workflow.id,
         "name": workflow.name,
         "version": workflow.version,
         "nodes": compiler.nodes,
+        "refs": compiler.refs,
         "tree": compiler.tree,
     }
     text = json.dumps(contents, ensure_ascii=False, separators=(",", ":"))
     plan_id = f"{workflow.id}@{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    return Plan(plan_id, f'{{"id":"{plan_id}",{text[1:]}')
+    entry = compiler.nodes[compiler.tree["node"]]
+    return WorkflowPlan(
+        id=plan_id,
+        text=f'{{"id":"{plan_id}",{text[1:]}',
+        workflow_id=workflow.id,
+        name=workflow.name,
+        gate=gate_of(entry),
+        starts_with_event=entry["kind"] == "event",
+        names_workflows="getWorkflowByName" in text,
+    )
 
 
-def behaves_alike(before: Any, after: Any, entities: Mapping[str, Entity]) -> bool:
-    """Whether two drawings do the same; `entities` are those of `after`, which were not changed meanwhile."""
-    one, other = (_Compiler(read_tree(data), entities) for data in (before, after))
+def behaves_alike(before: Drawing, after: Drawing) -> bool:
+    """Whether two drawings, each with its entities, do the same."""
+    one, other = (_Compiler(read_tree(drawing.data), drawing.entities) for drawing in (before, after))
     return (one.nodes, one.tree, one.faults) == (other.nodes, other.tree, other.faults)
 
 
@@ -64,46 +95,91 @@ def entity_ids(data: Any) -> set[str]:
     return {node["entityId"] for node in read_tree(data).nodes.values() if isinstance(node.get("entityId"), str)}
 
 
+def placed_entity_ids(data: Any) -> set[str]:
+    """The entities whose nodes stand somewhere in the tree."""
+    tree, found = read_tree(data), set()
+    waiting = [tree.root] if tree.root is not None else []
+    while waiting:
+        place = waiting.pop()
+        found.add(str(tree.nodes[place.ref].get("entityId")))
+        waiting.extend(place.children)
+    return found
+
+
+def workflow_ids(data: Any) -> set[str]:
+    """The workflows that a workflow sends messages to."""
+    return {node["workflowId"] for node in read_tree(data).nodes.values() if isinstance(node.get("workflowId"), str)}
+
+
 class _Compiler:
-    def __init__(self, tree: Tree, entities: Mapping[str, Entity]) -> None:
+    def __init__(self, tree: Tree, entities: Mapping[str, Entity], workflows: Container[str] | None = None) -> None:
         self.faults = list(tree.faults)
         self.nodes: list[dict[str, Any]] = []
+        self.refs: list[str] = []
         self._tree = tree
         self._entities = entities
-        self._index: dict[str, int] = {}
+        self._workflows = workflows
+        self._index: dict[tuple[str, str | None], int] = {}
         self.tree = None if tree.root is None else self._place(tree.root)
 
-    def _place(self, place: Place) -> dict[str, Any]:
-        if place.ref not in self._index:
-            self._index[place.ref] = len(self.nodes)
-            self.nodes.append(self._node(self._tree.nodes[place.ref], place.path))
-        at = self._index[place.ref]
-        children = [self._place(child) for child in place.children]
-        self._check_branches(self.nodes[at], [self.nodes[child["node"]] for child in children], place.path)
+    def _place(self, place: Place, meant: str | None = None) -> dict[str, Any]:
+        """The place and all below it; `meant` is the value of a branch that is drawn by its name alone."""
+        at = self._add(place.ref, meant, lambda: self._node(self._tree.nodes[place.ref], place.path))
+        node = self.nodes[at]
+        if meant is not None:
+            node["branchValue"] = meant
+        children = [self._child(node, child) for child in place.children]
+        drawn = [(self.nodes[child["node"]], part.path) for child, part in zip(children, place.children, strict=True)]
+        self.faults.extend(branch_faults(node, drawn, place.path))
         return {"node": at, "children": children}
+
+    def _child(self, parent: dict[str, Any], place: Place) -> dict[str, Any]:
+        """A child; one that says itself which branch it stands on, as in the older shape, gets that branch above it."""
+        drawn = self._tree.nodes[place.ref]
+        if kind_of(drawn) == "logic-branch":
+            return self._place(place, meant_by(parent, drawn))
+        if drawn.get("branchValue") is None or "branches" not in parent:
+            return self._place(place)
+        text = text_of(drawn["branchValue"])
+        at = self._add(f"{place.ref}#branch", text, lambda: branch_node(text, text))
+        return {"node": at, "children": [self._place(place)]}
+
+    def _add(self, ref: str, meant: str | None, make: Callable[[], dict[str, Any]]) -> int:
+        """The node's number; a branch may mean one thing below one event, and another below another."""
+        if (ref, meant) not in self._index:
+            self._index[ref, meant] = len(self.nodes)
+            self.nodes.append(make())
+            self.refs.append(ref)
+        return self._index[ref, meant]
 
     def _node(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
         entity = self._entity(node, path)
-        kind = str(node.get("entityType") or (entity.entity_type if entity else "action")).lower()
+        kind = kind_of(node) or (entity.entity_type if entity else "action")
         if kind not in KINDS:
             self._fault(f"{path}.entityType", "unknown_type", f"{kind!r} is none of: {', '.join(KINDS)}.")
-        if kind in LATER_KINDS:
-            self._fault(path, "not_supported", f"This version of Pulse does not evaluate {LATER_KINDS[kind]} yet.")
+        if kind == "prompt":
+            self._fault(path, "not_supported", "This version of Pulse does not evaluate prompts yet.")
         if kind == "logic-branch":
-            value = node.get("branchValue", node.get("name"))
-            return {
-                "kind": kind,
-                "name": str(node.get("name", value)),
-                "type": "LogicBranch",
-                "branchValue": str(value),
-            }
+            value = drawn_value(node)
+            return branch_node(text_of(node.get("name", value)), value)
+        if kind == "workflow":
+            return self._sub_workflow(node, path)
         if entity is not None and entity.entity_type != kind:
             self._fault(f"{path}.entityType", "wrong_type", f"The entity {entity.name!r} is a {entity.entity_type}.")
         return self._from_entity(kind, node, entity, path)
 
+    def _sub_workflow(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
+        workflow_id = node.get("workflowId")
+        if not isinstance(workflow_id, str) or not workflow_id:
+            self._fault(f"{path}.workflowId", "missing", "A workflow node names the workflow that it starts.")
+        elif self._workflows is not None and workflow_id not in self._workflows:
+            self._fault(f"{path}.workflowId", "unknown_workflow", f"There is no workflow {workflow_id!r} here.")
+        compiled = {"kind": "workflow", "entityId": None, "name": str(node.get("name", "")), "type": "Workflow"}
+        return {**compiled, "workflowId": workflow_id, "arguments": [], **self._on_error(node, {}, path)}
+
     def _entity(self, node: Mapping[str, Any], path: str) -> Entity | None:
         entity_id = node.get("entityId")
-        if node.get("entityType") in ("logic-branch", "workflow"):
+        if kind_of(node) in ("logic-branch", "workflow"):
             return None
         entity = self._entities.get(entity_id) if isinstance(entity_id, str) else None
         if entity is None:
@@ -120,34 +196,48 @@ class _Compiler:
             "arguments": [argument(item["name"], item.get("argumentValue")) for item in fields.get("arguments") or []],
             **_scripts(fields),
         }
-        for name in ("resultStatus", "onError"):
-            if fields.get(name):
-                compiled[name] = fields[name]
+        if kind == "result" and fields.get("resultStatus"):
+            compiled["resultStatus"] = fields["resultStatus"]
+        compiled.update(self._on_error(node, fields, path))
+        compiled.update(self._condition(fields, path))
         if kind == "event":
             compiled.update(self._event(node, fields, path))
         return compiled
 
+    def _condition(self, fields: Mapping[str, Any], path: str) -> dict[str, str]:
+        condition, faults = compile_condition(fields.get("condition"), f"{path}.condition")
+        self.faults.extend(faults)
+        if condition is None:
+            return {}
+        return {"conditionText": json.dumps(condition, ensure_ascii=False, separators=(",", ":"))}
+
+    def _on_error(self, node: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> dict[str, str]:
+        """What the node says wins over what its entity says."""
+        wanted = node.get("onError") or fields.get("onError")
+        if wanted not in (None, "", "stop", "continue"):
+            self._fault(f"{path}.onError", "unknown_way", f"{wanted!r} is neither 'stop' nor 'continue'.")
+        return {"onError": wanted} if wanted else {}
+
     def _event(self, node: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> dict[str, Any]:
         mode = node.get("tfCondition") or fields.get("tfCondition") or "Single Path"
         if mode not in MODES:
-            self._fault(f"{path}.tfCondition", "unknown_mode", f"{mode!r} is no way for an event to branch.")
-        elif mode in LATER:
-            self._fault(f"{path}.tfCondition", "not_supported", f"This version does not evaluate {LATER[mode]} yet.")
-        condition, faults = compile_condition(fields.get("condition"), f"{path}.condition")
-        self.faults.extend(faults)
-        event = {"mode": mode, "logicField": node.get("logicField") or fields.get("logicField")}
-        if condition is not None:
-            event["conditionText"] = json.dumps(condition, ensure_ascii=False, separators=(",", ":"))
+            self._fault(f"{path}.tfCondition", "unknown_mode", f"{mode!r} is none of: {', '.join(MODES)}.")
+        event: dict[str, Any] = {"mode": mode}
+        if mode == "True/False":
+            event["branches"] = ["true", "false"]
+        elif mode in ("Multi", "Iterable"):
+            event.update(self._by_value(mode, node, fields, path))
         return event
 
-    def _check_branches(self, node: dict[str, Any], children: list[dict[str, Any]], path: str) -> None:
-        branches = [child for child in children if child["kind"] == "logic-branch"]
-        if node.get("mode") == "True/False":
-            if sorted(child.get("branchValue", "") for child in children) != ["false", "true"]:
-                words = 'An event of mode True/False has two children, the logic branches "true" and "false".'
-                self._fault(f"{path}.children", "wrong_branches", words)
-        elif branches:
-            self._fault(f"{path}.children", "wrong_branches", "Logic branches stand below an event that branches.")
+    def _by_value(self, mode: str, node: Mapping[str, Any], fields: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """What an event needs that looks at a value once its condition is true."""
+        field = node.get("logicField") or fields.get("logicField")
+        if not isinstance(field, str) or not field.strip():
+            words = f"An event of mode {mode} names the value that it looks at, such as payload.kind."
+            self._fault(f"{path}.logicField", "missing", words)
+            return branches_of(fields.get("logic")) if mode == "Multi" else {}
+        seen = {"logicField": field, "logicPath": dotted(field)}
+        return {**seen, **branches_of(fields.get("logic"))} if mode == "Multi" else seen
 
     def _fault(self, path: str, code: str, message: str) -> None:
         self.faults.append(Fault(path, code, message))

@@ -39,3 +39,25 @@ class Workflow:
     revision: int = 1
     created_at: int = 0
     updated_at: int = 0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a workflow without its drawing: one version of it does the same for good."""
+
+    id: str
+    name: str
+    is_active: bool
+    version: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is wanted: `page` counts from 1."""
+
+    page: int = 1
+    limit: int = 10
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit

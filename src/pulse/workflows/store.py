@@ -1,10 +1,8 @@
 """Entities and workflows in the database. Every method takes the organization first and sees nothing of another."""
 
 import dataclasses
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, Select, Table, delete, func, insert, select, update
@@ -14,23 +12,13 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, InvalidFields, NotFound, StaleRevision
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
-from pulse.workflows.plan import behaves_alike, check_workflow, entity_ids
-from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.plan import Drawing, behaves_alike, check_workflow, entity_ids, workflow_ids
+from pulse.workflows.records import Entity, Page, Workflow
+from pulse.workflows.rows import to_entity, to_row, to_workflow
 from pulse.workflows.tables import WorkflowTables
+from pulse.workflows.versions import record
 
 Record = TypeVar("Record", Entity, Workflow)
-
-
-@dataclass(frozen=True)
-class Page:
-    """Which part of a list is wanted: `page` counts from 1."""
-
-    page: int = 1
-    limit: int = 10
-
-    @property
-    def offset(self) -> int:
-        return (self.page - 1) * self.limit
 
 
 class WorkflowStore:
@@ -48,46 +36,47 @@ class WorkflowStore:
         """Stores a new entity; its id, revision and times are given here."""
         entity = self._stamped(draft, "ent")
         async with self._database.write() as connection:
-            await connection.execute(insert(self._tables.entities), [_row(entity)])
+            await connection.execute(insert(self._tables.entities), [to_row(entity)])
         return entity
 
     async def update_entity(self, entity: Entity, expected: int | None = None) -> Entity:
-        """Stores a changed entity; workflows that use it get a new version. Raises NotFound, StaleRevision."""
+        """Stores a changed entity. Raises NotFound, StaleRevision.
+
+        Workflows that use it get a new version, where the change makes them do something else.
+        """
         async with self._drawing(entity.organization_id) as connection:
             found = await self._own(connection, self._tables.entities, entity)
             changed = self._changed(entity, found, expected)
-            await self._replace(connection, self._tables.entities, _row(changed))
+            await self._replace(connection, self._tables.entities, to_row(changed))
             for workflow in await self._users(connection, entity):
-                raised = dataclasses.replace(workflow, version=workflow.version + 1)
-                await self._replace(connection, self._tables.workflows, _row(raised))
+                await self._renew(connection, workflow, before=to_entity(found), after=changed)
         return changed
 
     async def delete_entity(self, organization_id: str, entity_id: str) -> None:
         """Raises NotFound; Conflict while workflows use it."""
         async with self._drawing(organization_id) as connection:
             row = await self._one(connection, self._tables.entities, organization_id, entity_id)
-            users = await self._users(connection, _entity(row))
+            users = await self._users(connection, to_entity(row))
             if users:
-                names = ", ".join(repr(workflow.name) for workflow in users[:3])
-                raise Conflict(f"This entity is used by {names}. Take it out there first.")
+                raise Conflict(f"This entity is used by {_named(users)}. Take it out there first.")
             await connection.execute(delete(self._tables.entities).where(self._tables.entities.c.id == entity_id))
 
     async def entity(self, organization_id: str, entity_id: str) -> Entity:
         async with self._database.read() as connection:
-            return _entity(await self._one(connection, self._tables.entities, organization_id, entity_id))
+            return to_entity(await self._one(connection, self._tables.entities, organization_id, entity_id))
 
     async def entities(
         self, organization_id: str, environment_id: str | None = None, page: Page | None = None
     ) -> tuple[list[Entity], int]:
         """A page of entities in the order of creation (all of them without `page`), and how many there are in all."""
         rows, total = await self._list(self._tables.entities, organization_id, environment_id, page)
-        return [_entity(row) for row in rows], total
+        return [to_entity(row) for row in rows], total
 
     async def usage_count(self, organization_id: str, entity_id: str) -> int:
         """How many workflows use the entity."""
         async with self._database.read() as connection:
             row = await self._one(connection, self._tables.entities, organization_id, entity_id)
-            return len(await self._users(connection, _entity(row)))
+            return len(await self._users(connection, to_entity(row)))
 
     # ---- workflows -------------------------------------------------------------------------------------------
 
@@ -95,8 +84,9 @@ class WorkflowStore:
         """Stores a new workflow. Raises InvalidFields with the path of every fault."""
         workflow = dataclasses.replace(self._stamped(draft, "wf"), version=1)
         async with self._drawing(workflow.organization_id) as connection:
-            await self._check(connection, workflow)
-            await connection.execute(insert(self._tables.workflows), [_row(workflow)])
+            entities = await self._check(connection, workflow)
+            await connection.execute(insert(self._tables.workflows), [to_row(workflow)])
+            await record(connection, self._tables, workflow, entities)
         return workflow
 
     async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
@@ -105,19 +95,28 @@ class WorkflowStore:
             found = await self._own(connection, self._tables.workflows, workflow)
             entities = await self._check(connection, workflow)
             changed = self._changed(workflow, found, expected)
-            new_behaviour = not behaves_alike(_workflow(found).data, workflow.data, entities)
-            changed = dataclasses.replace(changed, version=found["version"] + new_behaviour)
-            await self._replace(connection, self._tables.workflows, _row(changed))
+            before = to_workflow(found)
+            if (before.name, True) == (workflow.name, await self._same(connection, before, workflow, entities)):
+                changed = dataclasses.replace(changed, version=before.version)
+            else:
+                changed = dataclasses.replace(changed, version=before.version + 1)
+                await record(connection, self._tables, changed, entities)
+            await self._replace(connection, self._tables.workflows, to_row(changed))
         return changed
 
     async def delete_workflow(self, organization_id: str, workflow_id: str) -> None:
+        """Raises NotFound; Conflict while other workflows start it. Its versions are kept."""
         async with self._drawing(organization_id) as connection:
-            await self._one(connection, self._tables.workflows, organization_id, workflow_id)
+            row = await self._one(connection, self._tables.workflows, organization_id, workflow_id)
+            named = await self._naming(connection, vars(to_workflow(row)))
+            users = [user for user in named if user.id != workflow_id and workflow_id in workflow_ids(user.data)]
+            if users:
+                raise Conflict(f"This workflow is started by {_named(users)}. Take it out there first.")
             await connection.execute(delete(self._tables.workflows).where(self._tables.workflows.c.id == workflow_id))
 
     async def workflow(self, organization_id: str, workflow_id: str) -> Workflow:
         async with self._database.read() as connection:
-            return _workflow(await self._one(connection, self._tables.workflows, organization_id, workflow_id))
+            return to_workflow(await self._one(connection, self._tables.workflows, organization_id, workflow_id))
 
     async def workflows(
         self,
@@ -131,7 +130,7 @@ class WorkflowStore:
         rows, total = await self._list(
             self._tables.workflows, organization_id, environment_id, page, is_active=is_active
         )
-        return [_workflow(row) for row in rows], total
+        return [to_workflow(row) for row in rows], total
 
     # ---- within a transaction --------------------------------------------------------------------------------
 
@@ -146,22 +145,54 @@ class WorkflowStore:
 
     async def _check(self, connection: AsyncConnection, workflow: Workflow) -> dict[str, Entity]:
         """The entities that the workflow refers to, by id. Raises InvalidFields where it has faults."""
-        c = self._tables.entities.c
-        here = (c.organization_id == workflow.organization_id) & (c.environment_id == workflow.environment_id)
-        wanted = sorted(entity_ids(workflow.data))
-        rows = await connection.execute(select(self._tables.entities).where(here, c.id.in_(wanted)))
-        entities = {row["id"]: _entity(row) for row in rows.mappings()}
-        faults = check_workflow(workflow.data, entities)
+        entities = await self._used(connection, workflow)
+        faults = check_workflow(workflow.data, entities, await self._targets(connection, workflow))
         if faults:
             raise InvalidFields(faults)
         return entities
 
-    async def _users(self, connection: AsyncConnection, entity: Entity) -> list[Workflow]:
+    async def _used(self, connection: AsyncConnection, workflow: Workflow) -> dict[str, Entity]:
+        c = self._tables.entities.c
+        here = (c.organization_id == workflow.organization_id) & (c.environment_id == workflow.environment_id)
+        wanted = sorted(entity_ids(workflow.data))
+        rows = await connection.execute(select(self._tables.entities).where(here, c.id.in_(wanted)))
+        return {row["id"]: to_entity(row) for row in rows.mappings()}
+
+    async def _targets(self, connection: AsyncConnection, workflow: Workflow) -> set[str]:
+        """Those of the workflows that this one would start which are there."""
+        wanted = sorted(workflow_ids(workflow.data))
+        if not wanted:
+            return set()
         c = self._tables.workflows.c
-        here = (c.organization_id == entity.organization_id) & (c.environment_id == entity.environment_id)
-        rows = await connection.execute(select(self._tables.workflows).where(here, c.data.contains(entity.id)))
-        workflows = [_workflow(row) for row in rows.mappings()]
-        return [workflow for workflow in workflows if entity.id in entity_ids(workflow.data)]
+        here = (c.organization_id == workflow.organization_id) & (c.environment_id == workflow.environment_id)
+        rows = await connection.execute(select(c.id).where(here, c.id.in_(wanted)))
+        return set(rows.scalars())
+
+    async def _same(
+        self, connection: AsyncConnection, before: Workflow, after: Workflow, entities: dict[str, Entity]
+    ) -> bool:
+        return behaves_alike(Drawing(before.data, await self._used(connection, before)), Drawing(after.data, entities))
+
+    async def _renew(self, connection: AsyncConnection, workflow: Workflow, *, before: Entity, after: Entity) -> None:
+        """Gives a workflow a new version where one of its entities now does something else."""
+        entities = await self._used(connection, workflow)
+        old = Drawing(workflow.data, {**entities, before.id: before})
+        if behaves_alike(old, Drawing(workflow.data, entities)):
+            return
+        raised = dataclasses.replace(workflow, version=workflow.version + 1, updated_at=after.updated_at)
+        await self._replace(connection, self._tables.workflows, to_row(raised))
+        await record(connection, self._tables, raised, entities)
+
+    async def _users(self, connection: AsyncConnection, entity: Entity) -> list[Workflow]:
+        named = await self._naming(connection, vars(entity))
+        return [workflow for workflow in named if entity.id in entity_ids(workflow.data)]
+
+    async def _naming(self, connection: AsyncConnection, record: Mapping[str, Any]) -> list[Workflow]:
+        """Workflows of the same environment in whose drawing the id of the record stands somewhere."""
+        c = self._tables.workflows.c
+        here = (c.organization_id == record["organization_id"]) & (c.environment_id == record["environment_id"])
+        rows = await connection.execute(select(self._tables.workflows).where(here, c.data.contains(record["id"])))
+        return [to_workflow(row) for row in rows.mappings()]
 
     async def _one(self, connection: AsyncConnection, table: Table, organization_id: str, record_id: str) -> RowMapping:
         mine = (table.c.organization_id == organization_id) & (table.c.id == record_id)
@@ -214,6 +245,10 @@ class WorkflowStore:
         )
 
 
+def _named(workflows: Sequence[Workflow]) -> str:
+    return ", ".join(repr(workflow.name) for workflow in workflows[:3])
+
+
 def _ordered(query: Select[Any], table: Table) -> Select[Any]:
     first = [table.c.priority] if "priority" in table.c else []
     return query.order_by(*first, table.c.created_at, table.c.id)
@@ -221,19 +256,3 @@ def _ordered(query: Select[Any], table: Table) -> Select[Any]:
 
 def _paged(query: Select[Any], page: Page | None) -> Select[Any]:
     return query if page is None else query.offset(page.offset).limit(page.limit)
-
-
-def _row(record: Entity | Workflow) -> dict[str, Any]:
-    row = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    for name in ("fields", "data"):
-        if name in row:
-            row[name] = json.dumps(row[name], ensure_ascii=False)
-    return row
-
-
-def _entity(row: RowMapping) -> Entity:
-    return Entity(**{**row, "fields": json.loads(row["fields"])})
-
-
-def _workflow(row: RowMapping) -> Workflow:
-    return Workflow(**{**row, "data": json.loads(row["data"])})

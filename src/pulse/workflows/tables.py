@@ -15,6 +15,7 @@ class WorkflowTables:
     metadata: MetaData
     entities: Table
     workflows: Table
+    versions: Table
 
 
 def workflow_tables(prefix: str) -> WorkflowTables:
@@ -37,7 +38,23 @@ def workflow_tables(prefix: str) -> WorkflowTables:
         Column("version", Integer, nullable=False),
     )
     Index(f"{prefix}workflows_list", workflows.c.organization_id, workflows.c.environment_id, workflows.c.id)
-    return WorkflowTables(metadata, entities, workflows)
+    return WorkflowTables(metadata, entities, workflows, _versions(metadata, prefix))
+
+
+def _versions(metadata: MetaData, prefix: str) -> Table:
+    """Rows that never change; they outlive their workflow, as the messages do that ran on them."""
+    return Table(
+        f"{prefix}workflow_versions",
+        metadata,
+        Column("workflow_id", String, primary_key=True),
+        Column("version", Integer, primary_key=True),
+        Column("organization_id", String, nullable=False),
+        Column("environment_id", String, nullable=False),
+        Column("name", String, nullable=False),
+        Column("data", Text, nullable=False),
+        Column("entities", Text, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+    )
 
 
 def _common() -> list[Column[object]]:

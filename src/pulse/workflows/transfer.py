@@ -2,23 +2,26 @@
 
     {name, description?, priority?, isActive?, entities: {<key>: {name, entityType, …}}, workflowData}
 
-Inside `workflowData` an `entityId` is a key of `entities`. A workflow is recognised by its name when it is applied,
-and its entities by theirs within it.
+Inside `workflowData` an `entityId` is a key of `entities`, and the `workflowId` of a workflow node is the other
+workflow's name. A workflow is recognised by its name when it is applied, and its entities by theirs within it.
 """
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pulse.core.errors import Fault, InvalidFields
+from pulse.workflows.plan import workflow_ids
 from pulse.workflows.records import Entity, Workflow
 
 _OWN = ("name", "description", "priority", "isActive", "entities", "workflowData")
 
 
-def to_document(workflow: Workflow, entities: Mapping[str, Entity]) -> dict[str, Any]:
-    """The document of a workflow; `entities` by id."""
+def to_document(
+    workflow: Workflow, entities: Mapping[str, Entity], workflows: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The document of a workflow; `entities` by id, and the names of `workflows` by theirs."""
     keys: dict[str, str] = {}
 
     def key_of(entity_id: str) -> str:
@@ -29,7 +32,8 @@ def to_document(workflow: Workflow, entities: Mapping[str, Entity]) -> dict[str,
             keys[entity_id] = _free(_slug(entities[entity_id].name), set(keys.values()))
         return keys[entity_id]
 
-    data = _renamed(workflow.data, key_of)
+    names = workflows or {}
+    data = _renamed(workflow.data, entityId=key_of, workflowId=lambda found: names.get(found, found))
     document: dict[str, Any] = {"name": workflow.name}
     if workflow.description:
         document["description"] = workflow.description
@@ -52,10 +56,34 @@ def check_document(document: Any) -> None:
         raise InvalidFields(faults)
 
 
-def with_ids(document: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
-    """The `workflowData` of a document with the ids of its entities in the place of their keys."""
-    data: dict[str, Any] = _renamed(document.get("workflowData") or {}, lambda key: ids.get(key, key))
+def shared_names(entities: Mapping[str, Any]) -> list[Fault]:
+    """Entities are recognised by their names within a workflow: no two may share one."""
+    seen: dict[Any, str] = {}
+    faults = []
+    for key, entity in entities.items():
+        first = seen.setdefault(entity.get("name"), key)
+        if first != key and isinstance(entity.get("name"), str):
+            words = f"The entities {first!r} and {key!r} have the same name: give each its own."
+            faults.append(Fault(f"entities.{key}.name", "name_taken", words))
+    return faults
+
+
+def with_ids(
+    document: dict[str, Any], ids: Mapping[str, str], workflows: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The `workflowData` of a document with ids: of its entities by their keys, of `workflows` by their names."""
+    known = workflows or {}
+    data: dict[str, Any] = _renamed(
+        document.get("workflowData") or {},
+        entityId=lambda key: ids.get(key, key),
+        workflowId=lambda name: known.get(name, name),
+    )
     return data
+
+
+def started_by(document: dict[str, Any]) -> set[str]:
+    """The names of the workflows that the document's workflow nodes start."""
+    return workflow_ids(document.get("workflowData") or {})
 
 
 def file_name(workflow_name: str) -> str:
@@ -71,14 +99,14 @@ def _without_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in ([], "", None)}
 
 
-def _renamed(data: Any, rename: Any) -> Any:
-    """A copy of the data in which every `entityId` is renamed."""
+def _renamed(data: Any, **rename: Callable[[str], str]) -> Any:
+    """A copy of the data in which the texts under these names are renamed."""
     if isinstance(data, list):
-        return [_renamed(item, rename) for item in data]
+        return [_renamed(item, **rename) for item in data]
     if not isinstance(data, Mapping):
         return copy.copy(data)
     return {
-        name: rename(value) if name == "entityId" and isinstance(value, str) else _renamed(value, rename)
+        name: rename[name](value) if name in rename and isinstance(value, str) else _renamed(value, **rename)
         for name, value in data.items()
     }
 

@@ -16,6 +16,16 @@ MAX_DEPTH = 100
 KINDS = ("event", "prompt", "action", "result", "logic-branch", "workflow")
 
 
+def kind_of(node: Mapping[str, Any]) -> str | None:
+    """What a node is, as far as it says so itself; its entity may say the rest."""
+    kind = node.get("entityType")
+    if isinstance(kind, str) and kind:
+        return kind.lower()
+    if node.get("entityId") is None and node.get("workflowId") is not None:
+        return "workflow"
+    return "logic-branch" if node.get("entityId") is None and node.get("branchValue") is not None else None
+
+
 @dataclass
 class Place:
     """A place in the tree: which node stands there, where that was said, and what follows."""

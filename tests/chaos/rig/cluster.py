@@ -1,10 +1,14 @@
 """Two platform processes on one PostgreSQL database."""
 
+import asyncio
 import base64
 import secrets
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from tests.chaos.rig.process import MakePulse, Pulse
 from tests.chaos.rig.senders import Address
@@ -49,6 +53,17 @@ class Cluster:
 
     def state(self) -> State:
         return read_postgresql(self.url, self.objects)
+
+    @contextmanager
+    def held(self, table: str) -> Iterator[None]:
+        """Inside, whoever writes into a table waits; what is being written when it begins is waited for first."""
+        with asyncio.Runner() as runner:
+            connection = runner.run(asyncpg.connect(self.url.replace("+asyncpg", "")))
+            try:
+                runner.run(connection.execute(f"BEGIN; LOCK TABLE {table} IN SHARE MODE"))
+                yield
+            finally:
+                runner.run(connection.close())
 
     def query(self, statement: str, *values: object) -> list[Row]:
         """Rows of the database itself."""

@@ -49,7 +49,7 @@ class Office:
         self.committer = Committer(self.database)
         self.intake = Intake(self.database, self.tables, self.committer, self.claims)
         self.queue = MessageQueue(self.database, self.tables, self.claims, self.clock)
-        self.outcomes = Outcomes(self.tables, self.committer, self.claims, self.ended.append)
+        self.outcomes = Outcomes(self.tables, self.committer, self.claims, self.intake, self.ended.append)
         self.archive = Archive(self.database, self.tables, self.objects, self.ids, self.clock, self.layout)
         self.reader = MessageReader(self.database, self.tables, self.archive.fetch)
         self.replay = Replay(self.reader, self.intake, self.ids, self.clock)

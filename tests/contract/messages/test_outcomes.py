@@ -1,9 +1,9 @@
 """Outcomes: stored whole, once, by whoever holds the lease; one that may not be stored takes no other with it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -128,11 +128,11 @@ async def test_who_joins_a_lane_while_its_head_leaves_is_not_forgotten(
     (work,) = await office.claim()
     joining = beside.message(lane="lane")
     async with beside.database.write() as connection:
-        await beside.claims.lock_lanes(connection, [(A, "lane")])
+        await connection.run_sync(beside.claims.lock_lanes, [(A, "lane")])
         leave = office.finish(work) if leaving == "outcome" else office.queue.cancel(A, head)
         left = asyncio.create_task(leave)
         await until_waiting(beside.database)
-        await beside.intake._insert(connection, [joining])
+        await connection.run_sync(beside.intake._insert, [joining])
     await left
     assert await office.states([head, joining.id]) == ["success" if leaving == "outcome" else "canceled", "ready"]
 

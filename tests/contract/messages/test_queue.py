@@ -1,9 +1,9 @@
 """The queue: claimed messages come with their payloads, go back unharmed, and can be ended early."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pulse.core.errors import Conflict, NotFound
 from pulse.storage.claims import LEASE_MS, SUSPECT_AFTER
@@ -175,10 +175,10 @@ async def test_a_cancel_and_an_outcome_that_meet_do_not_wait_for_each_other(offi
     first, second = [await office.accept(lane="lane") for _ in range(2)]
     (work,) = await office.claim()
     async with office.database.write() as connection:
-        await office.claims.fence(connection, [(work.id, work.epoch)])
+        await connection.run_sync(office.claims.fence, [(work.id, work.epoch)])
         canceling = asyncio.create_task(beside.queue.cancel(A, first))
         await until_waiting(office.database)
-        await office.claims.lock_lanes(connection, [(A, "lane")])
+        await connection.run_sync(office.claims.lock_lanes, [(A, "lane")])
     await canceling
     assert await office.states([first, second]) == ["canceled", "ready"]
 
@@ -189,7 +189,7 @@ async def test_a_cancel_that_comes_too_late_finds_the_outcome(office: Office, be
     (work,) = await office.claim()
     async with office.database.write() as connection:
         canceling = asyncio.create_task(beside.queue.cancel(A, message_id))
-        assert await office.outcomes._store(connection, [office.outcome(work)]) == [True]
+        assert await connection.run_sync(office.outcomes._store, [office.outcome(work)]) == [True]
         await until_waiting(office.database)
     with pytest.raises(Conflict):
         await canceling

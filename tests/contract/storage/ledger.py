@@ -1,17 +1,17 @@
 """What the committer's tests write to: a table of numbers, and a database that is watched, held back or fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
 
 BAD = -1
+T = TypeVar("T")
 
 
 class Ledger:
@@ -22,14 +22,14 @@ class Ledger:
         self.table = f'"{database.prefix}ledger"'
         self.calls: list[list[int]] = []
 
-    async def put(self, connection: AsyncConnection, items: Sequence[int]) -> Sequence[str]:
+    def put(self, connection: Connection, items: Sequence[int]) -> Sequence[str]:
         self.calls.append(list(items))
         statement = f"INSERT INTO {self.table} (n) VALUES (:n)"  # noqa: S608 - made above
-        await connection.execute(text(statement), [{"n": item} for item in items])
+        connection.execute(text(statement), [{"n": item} for item in items])
         return [f"stored {item}" for item in items]
 
-    async def put_elsewhere(self, connection: AsyncConnection, items: Sequence[int]) -> Sequence[str]:
-        return await self.put(connection, [item + 1_000 for item in items])
+    def put_elsewhere(self, connection: Connection, items: Sequence[int]) -> Sequence[str]:
+        return self.put(connection, [item + 1_000 for item in items])
 
     async def stored(self, database: Database | None = None) -> list[int]:
         """What is stored, in the order it was."""
@@ -48,23 +48,30 @@ class Watched:
         self.gate = asyncio.Event()
         self.gate.set()
         self.at_the_gate = asyncio.Event()
-        write = database.write
+        self.one_by_one = False
+        transact = database.transact
 
-        @asynccontextmanager
-        async def watched() -> AsyncIterator[AsyncConnection]:
+        async def watched(work: Callable[[Connection], T]) -> T:
             self.at_the_gate.set()
             await self.gate.wait()
+            if self.one_by_one:
+                self.close()
+
+            def failing(connection: Connection) -> T:
+                answer = work(connection)
+                if self.failure is not None:
+                    raise self.failure
+                return answer
+
             try:
-                async with write() as connection:
-                    yield connection
-                    if self.failure is not None:
-                        raise self.failure
+                answer = await transact(failing)
             except BaseException:
                 self.rolled_back += 1
                 raise
             self.committed += 1
+            return answer
 
-        monkeypatch.setattr(database, "write", watched)
+        monkeypatch.setattr(database, "transact", watched)
 
     def close(self) -> None:
         self.gate.clear()

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.errors import StorageDown, StorageFull, Unavailable
 from pulse.storage.committer import Committer
@@ -132,19 +132,22 @@ async def test_a_database_that_fails_fails_only_who_was_in_it(ledger: Ledger, wa
     watched.failure = StorageFull()
     writing = asyncio.gather(*(committer.write(ledger.put, n) for n in range(1, 11)), return_exceptions=True)
     await watched.at_the_gate.wait()
-    watched.gate.set()
+    watched.one_by_one = True
     watched.at_the_gate.clear()
+    watched.gate.set()
     # The pump comes to the gate again with the second half: by then the first has failed.
     await watched.at_the_gate.wait()
     watched.failure = None
+    watched.one_by_one = False
+    watched.gate.set()
     answers = await writing
     assert errors(answers) == dict.fromkeys(range(5), StorageFull)
     assert await ledger.stored() == [6, 7, 8, 9, 10]
 
 
 async def test_a_verb_that_answers_too_few_stores_nothing(ledger: Ledger) -> None:
-    async def forgetful(connection: AsyncConnection, items: Sequence[int]) -> Sequence[str]:
-        await ledger.put(connection, items)
+    def forgetful(connection: Connection, items: Sequence[int]) -> Sequence[str]:
+        ledger.put(connection, items)
         return []
 
     committer = Committer(ledger.database)

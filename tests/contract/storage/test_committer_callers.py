@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.errors import Unavailable
 from pulse.storage.committer import Committer
@@ -142,7 +142,7 @@ async def test_nobody_waits_for_ever_when_the_work_is_stopped(ledger: Ledger, wa
     """Whatever ends the committer's task, everybody who was waiting gets an error, and the next caller an answer."""
     committer = Committer(ledger.database, max_batch=2)
 
-    async def stopped(_connection: AsyncConnection, _items: Sequence[int]) -> Sequence[str]:
+    def stopped(_connection: Connection, _items: Sequence[int]) -> Sequence[str]:
         raise asyncio.CancelledError
 
     watched.close()

@@ -16,15 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.errors import PulseError, StorageDown, StorageFull, StorageReadOnly
 from pulse.storage.database import Database
-from tests.contract.conftest import sqlite_threads_ended
+from tests.contract.conftest import sqlite_threads, sqlite_threads_ended
 
 NOBODY = 65_534
 
 
 @pytest.fixture(autouse=True)
 async def threads_ended() -> AsyncIterator[None]:
+    others = sqlite_threads()
     yield
-    await sqlite_threads_ended()
+    await sqlite_threads_ended(others)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_another_process_keeps_locked(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulse.storage.database.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("pulse.storage.sqlite.BUSY_TIMEOUT_S", 0.01)
     other = Database(str(sqlite.url))
     async with sqlite.write():
         with pytest.raises(StorageDown):
@@ -128,7 +129,7 @@ async def test_a_file_that_another_process_keeps_locked(sqlite: Database, monkey
 
 
 async def test_a_writer_that_waits_too_long_for_its_turn(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite._writer.pool, "_timeout", 0.01)
+    monkeypatch.setattr("pulse.storage.database.TURN_TIMEOUT_S", 0.01)
     async with sqlite.write():
         with pytest.raises(StorageDown):
             await write(sqlite, "INSERT INTO t VALUES (1)")

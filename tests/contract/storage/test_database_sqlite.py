@@ -9,7 +9,8 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.errors import StorageReadOnly
-from pulse.storage.database import READERS, Database
+from pulse.storage.database import Database
+from pulse.storage.sqlite import READERS
 
 GENERATE = "WITH RECURSIVE s(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM s WHERE x < {0})"
 

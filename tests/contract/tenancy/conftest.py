@@ -7,10 +7,11 @@ import pytest
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
-from pulse.tenancy.records import Environment, Organization
+from pulse.tenancy.records import Environment, Organization, Variable
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH, TenancyTables, tenancy_tables
+from pulse.tenancy.variables import VariableStore
 from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
 
@@ -33,6 +34,22 @@ class Tenancy:
         """Another process's view of the sources: nothing is kept from before."""
         return SourceStore(self.database, self.tables, Vault([self.master_key]), self.clock)
 
+    def variables(self, refresh_seconds: float = 300.0) -> VariableStore:
+        """Another process's view of the variables."""
+        vault, ids = Vault([self.master_key]), Ids(self.clock)
+        return VariableStore(self.database, self.tables, vault, ids, self.clock, refresh_seconds=refresh_seconds)
+
+    async def add(self, name: str, value: str) -> Variable:
+        """A new variable of ours."""
+        return await self.variables().create(self.ours.id, self.here.id, name, value)
+
+    async def values(self) -> dict[str, str]:
+        """What scripts of our environment get, read anew."""
+        return dict((await self.variables().values(self.ours.id, self.here.id)).values)
+
+    async def their_values(self) -> dict[str, str]:
+        return dict((await self.variables().values(self.theirs.id, self.there.id)).values)
+
 
 @pytest.fixture
 def clock() -> SetClock:
@@ -48,3 +65,9 @@ async def tenancy(open_database: OpenDatabase, clock: SetClock) -> Tenancy:
     ours, theirs = await store.create_organization("Ours"), await store.create_organization("Theirs")
     here, there = [await store.create_environment(each.id, "production") for each in (ours, theirs)]
     return Tenancy(database, tables, clock, new_master_key(), store, ours, theirs, here, there)
+
+
+@pytest.fixture
+async def theirs(tenancy: Tenancy) -> Variable:
+    """A variable of the other organization, under a name that tests use too."""
+    return await tenancy.variables().create(tenancy.theirs.id, tenancy.there.id, "KEY", "theirs")

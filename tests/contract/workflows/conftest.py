@@ -12,6 +12,7 @@ from pulse.storage.migrations import migrate
 from pulse.workflows.records import Entity, EntityType, Workflow
 from pulse.workflows.store import WorkflowStore
 from pulse.workflows.tables import BRANCH, workflow_tables
+from pulse.workflows.versions import WorkflowVersions
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.unit.workflows.drawn import inline
 
@@ -69,3 +70,8 @@ async def bystander(drawings: Drawings) -> AsyncIterator[tuple[Entity, Workflow]
 
 def renamed(workflow: Workflow, name: str) -> Workflow:
     return replace(workflow, name=name)
+
+
+@pytest.fixture
+def versions(drawings: Drawings) -> WorkflowVersions:
+    return WorkflowVersions(drawings.database, drawings.store._tables)

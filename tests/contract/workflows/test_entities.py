@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pulse.core.errors import Conflict, NotFound, StaleRevision
-from pulse.workflows.records import Entity, Workflow
-from pulse.workflows.store import Page
+from pulse.workflows.records import Entity, Page, Workflow
 from tests.contract.workflows.conftest import ELSEWHERE, HERE, A, B, Drawings
 from tests.unit.workflows.drawn import inline, place, referenced
 
@@ -116,6 +115,21 @@ async def test_a_change_gives_every_workflow_that_uses_it_a_new_version(drawings
     assert (await drawings.store.workflow(A, twice.id)).data == twice.data
 
 
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [({"description": "words"}, 1), ({"fields": {"preScript": " ", "arguments": []}}, 1), ({"name": "In the log"}, 2)],
+    ids=["described", "nothing-that-runs", "renamed"],
+)
+async def test_a_change_that_changes_nothing_that_runs_makes_no_version(
+    drawings: Drawings, changes: dict[str, Any], version: int
+) -> None:
+    start, drawn = await drawings.drawn()
+    drawings.clock.ms += 5
+    await drawings.store.update_entity(replace(start, **changes))
+    found = await drawings.store.workflow(A, drawn.id)
+    assert found == replace(drawn, version=version, updated_at=drawings.clock.ms if version > 1 else drawn.updated_at)
+
+
 async def test_changes_of_an_entity_and_its_workflow_at_once_lose_nothing(drawings: Drawings) -> None:
     start, other = await drawings.entity(), await drawings.entity()
     drawn = await drawings.workflow({"root": inline(start.id)})
@@ -124,7 +138,7 @@ async def test_changes_of_an_entity_and_its_workflow_at_once_lose_nothing(drawin
         await asyncio.gather(
             drawings.store.update_entity(replace(start, name=f"{round_}")),
             drawings.store.update_workflow(redrawn),
-            drawings.store.update_entity(replace(start, description=f"{round_}")),
+            drawings.store.update_entity(replace(start, fields={"preScript": f"{round_}"})),
         )
     found = await drawings.store.workflow(A, drawn.id)
     assert (found.name, found.data, found.revision) == ("Redrawn", redrawn.data, 4)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pulse.core.errors import InvalidFields, NotFound, StaleRevision
-from pulse.workflows.records import Entity, Workflow
-from pulse.workflows.store import Page
+from pulse.workflows.records import Entity, Page, Workflow
 from tests.contract.workflows.conftest import ELSEWHERE, HERE, A, B, Drawings, renamed
 from tests.unit.workflows.drawn import inline, place, referenced
 
@@ -98,7 +97,7 @@ async def test_a_change_counts_the_revision(drawings: Drawings) -> None:
     drawings.clock.ms += 5
     wanted = replace(drawn, name="Changed", priority=1, is_active=False, revision=9, version=9, created_at=3)
     changed = await drawings.store.update_workflow(wanted, expected=1)
-    assert (changed.revision, changed.version, changed.updated_at) == (2, 1, drawings.clock.ms)
+    assert (changed.revision, changed.version, changed.updated_at) == (2, 2, drawings.clock.ms)
     assert (changed.name, changed.priority, changed.is_active) == ("Changed", 1, False)
     assert changed.created_at == drawn.created_at
     assert await drawings.store.workflow(A, drawn.id) == changed
@@ -130,8 +129,16 @@ async def test_a_workflow_stays_in_its_environment(drawings: Drawings) -> None:
 
 async def test_a_version_does_not_count_words(drawings: Drawings) -> None:
     _, drawn = await drawings.drawn()
-    wanted = replace(drawn, name="Renamed", description="words", priority=1, is_active=False)
+    wanted = replace(drawn, description="words", priority=1, is_active=False)
     assert (await drawings.store.update_workflow(wanted)).version == 1
+
+
+async def test_another_name_is_another_version(drawings: Drawings) -> None:
+    _, drawn = await drawings.drawn()
+    changed = await drawings.store.update_workflow(renamed(drawn, "Renamed"))
+    assert (changed.version, changed.revision) == (2, 2)
+    again = await drawings.store.update_workflow(renamed(drawn, "Renamed"))
+    assert (again.version, again.revision) == (2, 3)
 
 
 @pytest.mark.parametrize(

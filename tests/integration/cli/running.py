@@ -15,7 +15,7 @@ import httpx2
 
 PULSE = Path(sys.executable).with_name("pulse")
 # Nothing of the machine's own settings reaches a test.
-OURS = ("PULSE_", "SCRIPT_", "SANDBOX_", "MESSAGE_", "MAX_MESSAGE", "ISOLATE_", "WORKER_", "RESULTS_", "CACHE_")
+OURS = ("PULSE_", "SCRIPT_", "SANDBOX_", "MESSAGE_", "MAX_", "ISOLATE_", "WORKER_", "RESULTS_", "CACHE_", "REDIS_")
 
 # A message that one of the demo's workflows labels as a bug.
 ISSUE: dict[str, Any] = {

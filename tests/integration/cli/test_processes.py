@@ -38,6 +38,18 @@ def test_a_signal_ends_it_in_order_and_the_next_start_goes_on(tmp_path: Path, ru
     assert sorted(row["id"] for row in listed(run, data)) == sorted(ids)
 
 
+def test_a_bus_that_does_not_answer_keeps_nothing_from_running(tmp_path: Path) -> None:
+    with up(tmp_path / "data", "--no-demo", REDIS_URL="redis://:hunter2@127.0.0.1:1") as started:
+        with started.client() as client:
+            answer = client.get("/readyz")
+            assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+            assert "127.0.0.1:1" in answer.json()["checks"]["bus"]
+            assert "hunter2" not in answer.text
+            assert client.post("/v1/messages?wait=30", json={"n": 1}).status_code == 200
+        code, _, complained = started.stop()
+    assert (code, "hunter2" in complained) == (0, False)
+
+
 def test_without_a_demo_and_killed(tmp_path: Path, run: Run) -> None:
     """No workflows are made; what a killed process left behind is taken over by the next command."""
     with up(tmp_path / "data", "--no-demo") as started, started.client() as client:

@@ -43,7 +43,7 @@ def test_what_is_told_when_it_is_ready(running: Up) -> None:
 
 def test_it_is_ready(client: httpx2.Client) -> None:
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "sandbox": "ok"})
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "sandbox": "ok", "bus": "ok"})
 
 
 def test_a_result_comes_with_wait(client: httpx2.Client) -> None:

@@ -68,6 +68,16 @@ def test_apply_then_apply_again(run: Run, folder: Path, files: Path) -> None:
     assert (listed["version"], listed["priority"]) == (1, 20)
 
 
+def test_tests_may_lie_beside_the_workflows(run: Run, folder: Path, files: Path) -> None:
+    """As the README's first workflow does it."""
+    case = "{name: Large, message: {type: order, payload: {amount: 120}}, expect: {status: success}}"
+    (files / "orders.test.yaml").write_text(f"workflow: orders.yaml\ncases: [{case}]\n")
+    assert run("test", files, "--data", folder).code == 0
+    told = run("workflows", "apply", files, "--data", folder)
+    assert told.code == 0, told.err
+    assert run("workflows", "apply", files, "--diff", "--data", folder).code == 0
+
+
 def test_what_is_exported_is_what_is_there(run: Run, folder: Path, files: Path, tmp_path: Path) -> None:
     apply(run, folder, files)
     exported = tmp_path / "deep" / "out"

@@ -65,7 +65,7 @@ async def test_the_operator_says_which_organization(pulse: Installation) -> None
     assert nobody.status_code == 404
 
 
-@pytest.mark.parametrize("resource", ["api-keys", "sources", "workflows", "workflow-entities", "messages"])
+@pytest.mark.parametrize("resource", ["api-keys", "sources", "variables", "workflows", "workflow-entities", "messages"])
 async def test_the_operator_says_which_environment(pulse: Installation, acme: Tenant, resource: str) -> None:
     path = f"/api/{resource}"
     for query in ("", f"?organizationId={acme.organization_id}", f"?environmentId={acme.environment_id}"):

@@ -4,13 +4,14 @@ from typing import Any
 
 from fastapi.routing import APIRoute, APIRouter
 
-from pulse.console import administration, entities, messages, workflows
+from pulse.console import administration, entities, messages, variables, workflow_runs, workflows
 from pulse.console.app import console_app
 from pulse.console.routes import GuardedRoute, permissions
 from pulse.tenancy.access import SYSTEM_ACTIONS
 from tests.integration.receiver.installation import Installation
 
-ROUTERS: list[APIRouter] = [module.router for module in (administration, entities, messages, workflows)]
+MODULES = (administration, entities, messages, variables, workflow_runs, workflows)
+ROUTERS: list[APIRouter] = [module.router for module in MODULES]
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 METHODS = {"get", "put", "post", "delete", "patch"}
 

@@ -111,6 +111,8 @@ NUL = "x\0y"
         ("/api/api-keys", {"name": NUL}),
         ("/api/sources", {"name": NUL, "kind": "none"}),
         ("/api/sources", {"name": "x", "kind": "hmac", "secret": NUL * 8}),
+        ("/api/variables", {"name": NUL, "value": "x"}),
+        ("/api/variables", {"name": "x", "value": NUL}),
         ("/api/messages/replay", {"type": NUL}),
         ("/api/messages/replay", {"ids": [NUL]}),
     ],
@@ -125,7 +127,7 @@ async def test_nul_is_refused_in_addresses(pulse: Installation, acme: Tenant) ->
     for name in ("type", "q", "workflowId", "from"):
         answer = await pulse.client.get(f"/api/messages?{name}=a%00b", headers=acme.headers)
         assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, name)
-    for resource in ("workflows", "workflow-entities", "messages"):
+    for resource in ("workflows", "workflow-entities", "messages", "variables"):
         assert (await pulse.client.get(f"/api/{resource}/a%00b", headers=acme.headers)).status_code == 404
     for path in ("/api/organizations", "/api/environments"):
         answer = await pulse.client.post(path, json={"name": NUL, "organizationId": NUL}, headers=pulse.operator)

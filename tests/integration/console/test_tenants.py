@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.console.documents import drawn, entity, event, workflow
+from tests.integration.console.documents import create, drawn, entity, event, workflow
 from tests.integration.receiver.installation import Installation, Tenant
 
 OPERATIONS: list[tuple[str, str, Any]] = [
@@ -22,6 +22,9 @@ OPERATIONS: list[tuple[str, str, Any]] = [
     ("POST", "/api/messages/{message}/replay", None),
     ("DELETE", "/api/api-keys/{key}", None),
     ("POST", "/api/sources/{source}/rotate", {}),
+    ("GET", "/api/variables/{variable}", None),
+    ("PUT", "/api/variables/{variable}", {"value": "stolen"}),
+    ("DELETE", "/api/variables/{variable}", None),
 ]
 
 
@@ -33,11 +36,12 @@ async def belongings(pulse: Installation, acme: Tenant) -> dict[str, str]:
         "message": await pulse.sent(acme, {"secret": "of acme"}),
         "key": keys[0]["id"],
         "source": (await pulse.source(acme, "hmac")).id,
+        "variable": (await create(pulse, acme, "/api/variables", {"name": "KEY", "value": "of acme"}))["id"],
     }
 
 
 async def snapshot(pulse: Installation, acme: Tenant) -> list[Any]:
-    resources = ("workflow-entities", "workflows", "messages", "api-keys", "sources")
+    resources = ("workflow-entities", "workflows", "messages", "api-keys", "sources", "variables")
     return [(await pulse.client.get(f"/api/{name}", headers=acme.headers)).json() for name in resources]
 
 
@@ -67,17 +71,18 @@ async def test_lists_show_nothing_of_another(pulse: Installation, acme: Tenant) 
 
 async def test_naming_another_organization_in_a_query_is_not_found(pulse: Installation, acme: Tenant) -> None:
     other, production = await others(pulse, acme)
-    for resource in ("workflow-entities", "workflows", "messages", "api-keys", "sources", "environments"):
+    for resource in ("workflow-entities", "workflows", "messages", "api-keys", "sources", "variables", "environments"):
         query = {"organizationId": acme.organization_id}
         assert (await pulse.client.get(f"/api/{resource}", params=query, headers=other.headers)).status_code == 404
         query = {"environmentId": acme.environment_id}
         assert (await pulse.client.get(f"/api/{resource}", params=query, headers=production.headers)).status_code == 403
 
 
-@pytest.mark.parametrize("resource", ["workflow-entities", "workflows"])
+@pytest.mark.parametrize("resource", ["workflow-entities", "workflows", "variables"])
 async def test_naming_another_place_in_a_body(pulse: Installation, acme: Tenant, resource: str) -> None:
     other, production = await others(pulse, acme)
-    body = entity() if resource == "workflow-entities" else {"name": "x"}
+    bodies = {"workflow-entities": entity(), "variables": {"name": "x", "value": "x"}}
+    body = bodies.get(resource, {"name": "x"})
     path = f"/api/{resource}"
     for place, status in (
         ({"organizationId": other.organization_id}, 404),

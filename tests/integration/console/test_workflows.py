@@ -20,9 +20,12 @@ async def test_create_read_change_delete(pulse: Installation, acme: Tenant) -> N
     assert (read.status_code, read.json(), read.headers["etag"]) == (200, made, '"1"')
     changed = (await pulse.client.put(path, json={**body, "isActive": True}, headers=acme.headers)).json()
     assert (changed["isActive"], changed["revision"], changed["version"]) == (True, 2, 1)
-    redrawn = {**body, "workflowData": {**data, "more": 1}}
+    moved = {**body, "workflowData": {**data, "more": 1}}
+    changed = (await pulse.client.put(path, json=moved, headers=acme.headers)).json()
+    assert (changed["revision"], changed["version"]) == (3, 1)
+    redrawn = {**body, "workflowData": drawn({"entityId": await event(pulse, acme), "entityType": "event"})}
     changed = (await pulse.client.put(path, json=redrawn, headers=acme.headers)).json()
-    assert (changed["revision"], changed["version"]) == (3, 2)
+    assert (changed["revision"], changed["version"]) == (4, 2)
     assert (await pulse.client.delete(path, headers=acme.headers)).status_code == 204
     for method in ("GET", "DELETE"):
         assert (await pulse.client.request(method, path, headers=acme.headers)).status_code == 404
@@ -140,18 +143,51 @@ async def test_the_mode_of_the_node_wins(pulse: Installation, acme: Tenant) -> N
 
 
 @pytest.mark.parametrize("mode", ["Multi", "Iterable"])
-async def test_modes_that_are_not_evaluated_yet(pulse: Installation, acme: Tenant, mode: str) -> None:
+async def test_modes_that_look_at_a_value_must_name_it(pulse: Installation, acme: Tenant, mode: str) -> None:
+    start = await event(pulse, acme)
     by_entity = drawn({"entityId": await event(pulse, acme, tfCondition=mode)})
-    by_node = drawn({"entityId": await event(pulse, acme), "tfCondition": mode})
+    by_node = drawn({"entityId": start, "tfCondition": mode})
     for data in (by_entity, by_node):
-        assert ("workflowData.workflow.tfCondition", "not_supported") in await faults(pulse, acme, data)
+        assert await faults(pulse, acme, data) == [("workflowData.workflow.logicField", "missing")]
+    named = drawn({"entityId": start, "tfCondition": mode, "logicField": "payload.kinds"})
+    await create(pulse, acme, WORKFLOWS, {"name": mode, "workflowData": named})
+
+
+@pytest.mark.parametrize(("values", "at"), [(("a", "c"), 1), (("a", "a"), 1), (("c", "*"), 0)])
+async def test_branches_that_the_event_does_not_have(
+    pulse: Installation, acme: Tenant, values: tuple[str, ...], at: int
+) -> None:
+    logic = [{"name": "A", "value": "a"}, {"name": "Other", "value": "*"}]
+    gate = {"entityId": await event(pulse, acme, tfCondition="Multi", logicField="payload.kind", logic=logic)}
+    found = await faults(pulse, acme, drawn(gate, *branches(*values)))
+    assert found == [(f"workflowData.workflow.children.{at}", "wrong_branches")]
+    await create(pulse, acme, WORKFLOWS, {"name": "All", "workflowData": drawn(gate, *branches("*", "a"))})
 
 
 async def test_nodes_that_are_not_evaluated_yet(pulse: Installation, acme: Tenant) -> None:
     prompt = (await create(pulse, acme, ENTITIES, entity("prompt")))["id"]
-    start = {"entityId": await event(pulse, acme)}
-    for node in ({"entityId": prompt}, {"entityType": "workflow", "workflowId": "wf_1"}):
-        assert ("workflowData.workflow.children.0", "not_supported") in await faults(pulse, acme, drawn(start, node))
+    data = drawn({"entityId": await event(pulse, acme)}, {"entityId": prompt})
+    assert await faults(pulse, acme, data) == [("workflowData.workflow.children.0", "not_supported")]
+
+
+async def test_a_workflow_that_is_started_must_be_there(pulse: Installation, acme: Tenant) -> None:
+    start, other = {"entityId": await event(pulse, acme)}, await pulse.tenant()
+    elsewhere = await workflow(pulse, await pulse.another_environment(acme))
+    for unknown in ("wf_1", elsewhere["id"], (await workflow(pulse, other))["id"]):
+        data = drawn(start, {"entityType": "workflow", "workflowId": unknown})
+        assert await faults(pulse, acme, data) == [("workflowData.workflow.children.0.workflowId", "unknown_workflow")]
+
+
+async def test_a_workflow_that_is_started_stays_until_it_is_not(pulse: Installation, acme: Tenant) -> None:
+    started = await workflow(pulse, acme, name="Started")
+    data = drawn({"entityId": await event(pulse, acme)}, {"entityType": "workflow", "workflowId": started["id"]})
+    starts = await create(pulse, acme, WORKFLOWS, {"name": "Starts it", "workflowData": data})
+    refused = await pulse.client.delete(f"{WORKFLOWS}/{started['id']}", headers=acme.headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert "Starts it" in refused.json()["detail"]
+    for made in (starts, started):
+        answer = await pulse.client.delete(f"{WORKFLOWS}/{made['id']}", headers=acme.headers)
+        assert answer.status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -190,7 +226,7 @@ async def test_as_deep_as_a_workflow_may_be(pulse: Installation, acme: Tenant) -
 
 async def test_a_change_is_in_force_before_its_answer(pulse: Installation, acme: Tenant) -> None:
     async def plans() -> int:
-        return len((await pulse.parts.catalog.plans(*acme.place.values())).plans)
+        return len((await pulse.parts.catalog.plans(*acme.place.values())).candidates("x", b"{}"))
 
     assert await plans() == 0
     made = await workflow(pulse, acme)

@@ -18,12 +18,12 @@ async def suspects(workshop: Workshop, count: int, organization_id: str = A) -> 
 
 
 async def test_a_suspect_runs_alone(held: Workshop) -> None:
+    office = held.office
+    first, second = *await suspects(held, 1), *await suspects(held, 1, B)
     before = await accepted(held, 3)
     consumer = await held.start()
     await held.bench.until_running(*before)
-    office = held.office
     office.intake.worker = Nobody()
-    first, second = *await suspects(held, 1), *await suspects(held, 1, B)
     consumer.suspects_may_wait()
     held.bench.finish(*before)
     await held.bench.until_running(first)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pulse.consumer.consumer import Consumer
 from pulse.core.clock import Clock
-from pulse.evaluator.evaluate import Evaluator, NoEffects
+from pulse.effects.calls import ScriptEffects
+from pulse.evaluator.evaluate import Evaluator
 from pulse.messages.records import Outcome, Work
 from pulse.messages.result import empty_body
 from pulse.messages.tables import BRANCH
@@ -16,11 +17,11 @@ from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.port import Verdict
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
-from pulse.workflows.catalog import Catalog
-from tests.contract.conftest import SetClock, sqlite_threads_ended
+from tests.contract.conftest import SetClock, sqlite_threads, sqlite_threads_ended
 from tests.contract.messages.office import A, Office
+from tests.unit.evaluator.evaluating import KeptVariables
 from tests.unit.evaluator.fake_sandbox import FakeSandbox
-from tests.unit.workflows.test_catalog import Kept
+from tests.unit.workflows.kept import Kept, catalog_of
 
 PATIENCE_S = 40
 LOOK_AGAIN_S = 0.01
@@ -30,7 +31,7 @@ class Bench(Evaluator):
     """Evaluations that end when the test says so, or at once where `held` is false."""
 
     def __init__(self, clock: Clock, *, held: bool = False) -> None:
-        super().__init__(Catalog(Kept()), FakeSandbox(), NoEffects(), clock)
+        super().__init__(catalog_of(Kept()), KeptVariables(), FakeSandbox(), ScriptEffects({}), clock)
         self.held = held
         self.started: list[str] = []
         self.running: dict[str, asyncio.Future[Exception | None]] = {}
@@ -122,7 +123,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 
 @contextlib.asynccontextmanager
 async def open_workshop(folder: Path, *, held: bool = False) -> AsyncIterator[Workshop]:
-    clock = SetClock()
+    others, clock = sqlite_threads(), SetClock()
     database = Database(f"sqlite+aiosqlite:///{folder}/pulse.db", prefix="t_", clock=clock)
     await migrate(database, [BRANCH])
     office = Office(database, ObstoreObjects((folder / "objects").as_uri()), clock)
@@ -135,7 +136,7 @@ async def open_workshop(folder: Path, *, held: bool = False) -> AsyncIterator[Wo
             await consumer.stop()
         await office.committer.drain()
         await database.close()
-        await sqlite_threads_ended()
+        await sqlite_threads_ended(others)
 
 
 async def accepted(workshop: Workshop, count: int, organization_id: str = A, lane: str | None = None) -> list[str]:

@@ -1,9 +1,13 @@
 """`/healthz`, `/readyz`, `/metrics`, and the form of every refusal."""
 
+import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
 
 from pulse.core.errors import StorageDown
+from pulse.receiver.app import routes
 from tests.integration.receiver.installation import Installation, Tenant
 
 PROBLEM = "application/problem+json"
@@ -18,6 +22,20 @@ async def test_healthy(pulse: Installation) -> None:
 async def test_ready_says_so_of_each_part(pulse: Installation) -> None:
     answer = await pulse.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "checks": {"database": "ok"}})
+
+
+async def test_a_part_that_can_be_done_without_is_told_and_keeps_nothing_from_being_ready() -> None:
+    async def well() -> str | None:
+        return None
+
+    async def ill() -> str | None:
+        return "gone"
+
+    app = Starlette(routes=[*routes({"database": well}, {"bus": ill}, CollectorRegistry())])
+    async with httpx2.AsyncClient(base_url="http://pulse.test", transport=httpx2.ASGITransport(app)) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert answer.json()["checks"] == {"database": "ok", "bus": "gone"}
 
 
 async def test_when_the_database_is_gone(alone: Installation) -> None:

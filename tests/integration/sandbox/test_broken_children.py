@@ -49,7 +49,7 @@ WAYS = {
     "verdict that is no JSON": lambda h: verdict(h, "{"),
     "verdict that is a list": lambda h: verdict(h, "[]"),
     "deep verdict": lambda h: verdict(h, '{"log":' + "[" * 100000 + "]" * 100000 + "}"),
-    "giant verdict": lambda h: verdict(h, '{"log":"' + "x" * 3_000_000 + '"}'),
+    "giant verdict": lambda h: verdict(h, '{"log":"' + "x" * 6_000_000 + '"}'),
     "a line without an end": lambda h: raw(b"x" * 9_000_000),
     "asks that are no JSON": lambda h: wait(h, "garbage"),
     "asks without meaning": lambda h: wait(h, '[{"seq": "x"}]'),

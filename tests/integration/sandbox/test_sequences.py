@@ -46,6 +46,9 @@ HARMLESS = [
     "bytes = [...new TextEncoder().encode('ä')]; s = structuredClone({ a: new Date(0) })",
     "n = new Intl.NumberFormat('en').format(1234.5)",
     "evaluateCondition({ field: 'payload.n', comparison: 'equals', value: 1 }) && (c1 = 1)",
+    "sent = await triggerWorkflow('wf_1')",
+    "w = getWorkflowByName('other'); __variables__ = [{ name: 'KEY', value: 'mine' }]",
+    "promptResponse_4 = 'yes'; __prompt_count__ = 4; r = latestPromptResponse() + getPromptResponse(4)",
     "throw new TypeError('mine')",
     "null.x",
     "await new Promise(() => {})",
@@ -75,6 +78,7 @@ TAMPERING = [
     "Object.getPrototypeOf(async () => {}).extra = 1",
     "Array.prototype.length = 3",
     "print = () => 1",
+    "triggerWorkflow = latestPromptResponse = () => 'patched'",
     "console.log = 1",
     "URL.prototype.extra = 1; URLSearchParams.prototype.get = () => 'patched'",
     "TextEncoder.prototype.encode = () => 'patched'",
@@ -92,13 +96,14 @@ const seen = [look(() => Object.keys(globalThis).sort().join()), look(() => [3, 
   typeof [].extra + typeof {}.extra + typeof ''.late + typeof Object.late + typeof [].late, RegExp.$1 + RegExp.$_, Error.stackTraceLimit,
   look(() => Math.max(1, 2)), look(() => Math.random()), look(() => Date.now()), look(() => new Map([[1, 2]]).get(1)), typeof [].flat,
   look(() => JSON.stringify([1])), look(() => `${new Error('x')}`), look(() => [...'ab'].length), typeof scoped + typeof unscoped + typeof evaluated,
-  look(() => [].length + Array.prototype.length), look(() => new TextEncoder().encode('a')[0]), Object.isFrozen(Array.prototype)];
+  look(() => [].length + Array.prototype.length), look(() => new TextEncoder().encode('a')[0]), Object.isFrozen(Array.prototype),
+  look(() => __prompt_count__), look(() => latestPromptResponse() ?? 'none'), look(() => __variables__)];
 ___result___ = seen;
 """  # noqa: E501
 ACTS = st.lists(st.sampled_from(HARMLESS) | st.sampled_from(HARMLESS + TAMPERING), max_size=4)
 SCRIPTS = ACTS.map(lambda acts: "\n".join([*(f"{{ {act} }}" for act in acts), OBSERVE]))
 MESSAGE = b'{"payload": {"n": 1}, "list": [1, {"a": 2}]}'
-VOLATILE = {"ts", "elapsed", "timestamp", "durationMs", "totalDurationMs"}
+VOLATILE = {"ts", "elapsed", "timestamp", "durationMs", "totalDurationMs", "queueMs", "realm", "realmMs"}
 
 
 class Pair:

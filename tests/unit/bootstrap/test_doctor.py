@@ -1,6 +1,7 @@
 """`pulse doctor`: every part is looked at, what is wrong says what to do, nothing is made and no secret is shown."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,33 @@ async def test_the_master_key(tmp_path: Path, key: str, state: str) -> None:
 async def test_objects_that_are_nowhere(tmp_path: Path) -> None:
     parts = await found(load_settings(tmp_path, PULSE_OBJECTS_URL="gopher://x"))
     assert parts["objects"].state == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("url", "state", "words"),
+    [
+        ("memory:", "ok", "in this process"),
+        ("redis://pulse:hunter2@127.0.0.1:1", "wrong", "127.0.0.1:1"),
+        ("redis://pulse:hunter2@127.0.0.1:x", "wrong", "redis://user:password@host:6379"),
+        ("gopher://hunter2", "wrong", "must be memory: or redis://"),
+    ],
+)
+async def test_the_bus(tmp_path: Path, url: str, state: str, words: str) -> None:
+    finding = (await found(load_settings(tmp_path, PULSE_BUS_URL=url)))["bus"]
+    assert (finding.state, words in finding.detail) == (state, True), finding
+    assert "hunter2" not in finding.detail
+
+
+async def test_many_processes_that_do_not_hear_each_other(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, PULSE_DATABASE_URL="postgresql://127.0.0.1:1/pulse", CACHE_REFRESH_SECONDS=7)
+    finding = (await found(settings))["bus"]
+    assert (finding.state, "after up to 7 seconds" in finding.detail) == ("note", True)
+
+
+async def test_a_bus_whose_client_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pulse.bus.redis", None)
+    finding = (await found(load_settings(tmp_path, PULSE_BUS_URL="redis://127.0.0.1:1")))["bus"]
+    assert (finding.state, "pulse[redis]" in finding.detail) == ("wrong", True)
 
 
 async def test_a_server_that_does_not_answer_and_its_password(tmp_path: Path) -> None:

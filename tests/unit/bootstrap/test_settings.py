@@ -13,6 +13,8 @@ NAMES: dict[str, tuple[Any, str]] = {
     "PULSE_DATA": (".pulse", "/tmp/elsewhere"),
     "PULSE_DATABASE_URL": (None, "sqlite+aiosqlite:////tmp/x.db"),
     "PULSE_OBJECTS_URL": (None, "file:///tmp/objects"),
+    "PULSE_BUS_URL": (None, "redis://127.0.0.1:6379"),
+    "REDIS_URL": (None, "redis://127.0.0.1:6380"),
     "PULSE_SECRET_KEY": (None, "a-secret-key"),
     "MAX_MESSAGE_BYTES": (1 << 20, "2048"),
     "MESSAGE_TIMEOUT": (900_000, "1000"),
@@ -160,6 +162,8 @@ SECRET = "hunter2/x@y"
         ("PULSE_DATABASE_URL", f"postgresql+asyncpg://:{SECRET}@/pulse"),
         ("PULSE_DATABASE_URL", f"postgresql://db/pulse?user=u&password={SECRET}&ssl=on"),
         ("PULSE_OBJECTS_URL", f"s3://bucket/prefix?aws_secret_access_key={SECRET}"),
+        ("PULSE_BUS_URL", f"redis://:{SECRET}@redis.example:6379/0"),
+        ("REDIS_URL", f"redis://redis.example?username=pulse&password={SECRET}"),
     ],
 )
 def test_secrets_are_masked(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +180,14 @@ def test_what_is_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = {row[0]: row[1] for row in described(load_settings())}
     assert shown["PULSE_DATABASE_URL"] == url
     assert shown["MAX_MESSAGE_BYTES"] == "1048576"
+
+
+def test_the_bus_is_the_one_named_or_else_redis_or_else_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().resolved_bus_url == "memory:"
+    monkeypatch.setenv("REDIS_URL", "redis://shared")
+    assert load_settings().resolved_bus_url == "redis://shared"
+    monkeypatch.setenv("PULSE_BUS_URL", "memory:")
+    assert load_settings().resolved_bus_url == "memory:"
 
 
 def test_what_is_embedded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,29 +10,18 @@ from hypothesis import strategies as st
 
 from pulse.core.clock import parse_iso
 from pulse.core.errors import SandboxStopped, StorageDown
-from pulse.evaluator.evaluate import Evaluator, NoEffects, seed_of
-from pulse.messages.records import Outcome
-from pulse.sandbox.port import Tenant, Verdict
-from pulse.workflows.catalog import Catalog
+from pulse.effects.calls import Call, ScriptEffects
+from pulse.evaluator.evaluate import seed_of
+from pulse.messages.records import NewMessage, Outcome
+from pulse.sandbox.port import Effects, Job, Tenant, Verdict
+from pulse.tenancy.variables import Variables
 from pulse.workflows.records import Workflow
+from tests.unit.evaluator.evaluating import NOW, evaluator
 from tests.unit.evaluator.fake_sandbox import FakeSandbox, work
 from tests.unit.workflows.drawn import inline, workflow
-from tests.unit.workflows.test_catalog import Kept
+from tests.unit.workflows.kept import version_of
 
-NOW = 1_700_000_000_000
 DRAWN = {"root": inline("start")}
-
-
-class Stopped:
-    def now_ms(self) -> int:
-        return NOW
-
-
-EFFECTS = NoEffects()
-
-
-def evaluator(sandbox: FakeSandbox, *workflows: Workflow) -> Evaluator:
-    return Evaluator(Catalog(Kept(list(workflows))), sandbox, EFFECTS, Stopped())
 
 
 def errors_of(outcome: Outcome) -> list[dict[str, Any]]:
@@ -42,13 +31,25 @@ def errors_of(outcome: Outcome) -> list[dict[str, Any]]:
 
 async def test_the_sandbox_is_asked_with_everything() -> None:
     sandbox = FakeSandbox()
-    drawn = [workflow(DRAWN, name="one"), workflow(DRAWN, name="off", is_active=False), workflow(DRAWN, name="two")]
+    drawn = [
+        workflow(DRAWN, id="wf_1", name="one"),
+        workflow(DRAWN, id="wf_2", name="off", is_active=False),
+        workflow(DRAWN, id="wf_3", name="two"),
+    ]
     await evaluator(sandbox, *drawn).evaluate(work("msg_7", payload=b'{"a":1.0}', received_at=123))
     (job,) = sandbox.jobs
     assert (job.id, job.message, job.at, job.tenant) == ("msg_7", b'{"a":1.0}', 123, Tenant("org_1", "env_1"))
     assert [json.loads(plan.text)["name"] for plan in job.plans] == ["one", "two"]
     assert job.seed == seed_of("msg_7")
-    assert sandbox.effects == [EFFECTS]
+    assert (job.entry, job.surroundings, job.trial) == (None, None, None)
+
+
+async def test_the_variables_of_the_environment_are_around_its_scripts() -> None:
+    sandbox = FakeSandbox()
+    await evaluator(sandbox, workflow(DRAWN), variables=Variables("v1", (("KEY", "se\ncret"),))).evaluate(work())
+    around = sandbox.jobs[0].surroundings
+    assert around is not None
+    assert json.loads(around.text) == {"id": around.id, "variables": [["KEY", "se\ncret"]], "workflows": {}}
 
 
 async def test_the_verdict_becomes_the_outcome() -> None:
@@ -99,9 +100,9 @@ async def test_an_error_is_told_in_a_line(error_type: str | None, error: str | N
     ("workflows", "code"),
     [
         ([], "no_workflows"),
-        ([workflow({})], "no_workflows"),
+        ([workflow({})], "no_match"),
         ([workflow(DRAWN, is_active=False)], "inactive"),
-        ([workflow(DRAWN, is_active=False), workflow({})], "inactive"),
+        ([workflow(DRAWN, is_active=False), workflow({}, id="wf_2")], "no_match"),
     ],
     ids=["none", "empty", "inactive", "inactive-and-empty"],
 )
@@ -176,14 +177,101 @@ async def test_cancelling_ends_the_evaluation() -> None:
         await evaluating
 
 
+# ---- effects -------------------------------------------------------------------------------------------------
+
+
+class Asking(FakeSandbox):
+    """Asks for effects, twice over: as if the process had died under the first evaluation."""
+
+    def __init__(self, *functions: str) -> None:
+        super().__init__()
+        self.functions = functions
+        self.answers: list[Any] = []
+
+    async def evaluate(self, job: Job, effects: Effects) -> Verdict:
+        for _ in range(2):
+            effects.begin()
+            self.answers = [
+                json.loads((await effects.call(job, seq, function, [{}])).payload)
+                for seq, function in enumerate(self.functions, 1)
+            ]
+        return await super().evaluate(job, effects)
+
+
 async def test_an_installation_without_effects_says_so() -> None:
-    answer = await EFFECTS.call(None, 1, "httpRequest", [{}])  # type: ignore[arg-type]
-    assert not answer.ok
-    assert json.loads(answer.payload) == {
-        "code": "not_available",
-        "message": "httpRequest is not available here.",
-        "effect": "httpRequest",
-    }
+    sandbox = Asking("httpRequest")
+    await evaluator(sandbox, workflow(DRAWN)).evaluate(work())
+    assert sandbox.answers == [
+        {
+            "code": "not_available",
+            "message": "httpRequest is not available here.",
+            "effect": "httpRequest",
+            "retryable": False,
+        }
+    ]
+
+
+async def test_what_an_effect_leaves_for_the_end_leaves_once_with_the_outcome() -> None:
+    async def send(call: Call) -> str:
+        child = NewMessage(f"msg_{call.work.id}_{call.seq}", "org_1", "env_1", "x", b"{}", NOW)
+        call.family.children[child.id] = child
+        return child.id
+
+    sandbox = Asking("send", "send")
+    outcome = await evaluator(sandbox, workflow(DRAWN), effects=ScriptEffects({"send": send})).evaluate(work())
+    assert sandbox.answers == ["msg_msg_1_1", "msg_msg_1_2"]
+    assert [child.id for child in outcome.children] == ["msg_msg_1_1", "msg_msg_1_2"]
+
+
+# ---- one workflow --------------------------------------------------------------------------------------------
+
+
+def trigger(**fields: Any) -> bytes:
+    return json.dumps({"type": "workflow_trigger", "workflowId": "wf_2", **fields}).encode()
+
+
+TWO = [workflow(DRAWN, id="wf_1", name="one"), workflow(DRAWN, id="wf_2", name="two")]
+
+
+@pytest.mark.parametrize(("fields", "entry"), [({}, None), ({"entityId": "start"}, "start"), ({"entityId": 7}, None)])
+async def test_a_trigger_is_for_the_workflow_that_it_names(fields: dict[str, Any], entry: str | None) -> None:
+    sandbox = FakeSandbox()
+    await evaluator(sandbox, *TWO).evaluate(work(type="workflow_trigger", payload=trigger(**fields)))
+    (job,) = sandbox.jobs
+    assert ([json.loads(plan.text)["name"] for plan in job.plans], job.entry) == (["two"], entry)
+
+
+@pytest.mark.parametrize(
+    ("workflows", "code", "told"),
+    [
+        ([], "no_workflows", {"name": "wf_2", "code": "unknown_workflow"}),
+        ([workflow(DRAWN, id="wf_2", is_active=False)], "inactive", {"name": "Drawn", "code": "inactive"}),
+        ([workflow({}, id="wf_2")], "no_match", {"name": "Drawn", "code": "empty"}),
+    ],
+    ids=["unknown", "inactive", "empty"],
+)
+async def test_a_trigger_of_what_cannot_run_says_why(
+    workflows: list[Workflow], code: str, told: dict[str, Any]
+) -> None:
+    sandbox = FakeSandbox()
+    outcome = await evaluator(sandbox, *workflows).evaluate(work(type="workflow_trigger", payload=trigger()))
+    assert (outcome.status, outcome.code, sandbox.jobs) == ("ignore", code, [])
+    assert json.loads(outcome.body)["reasons"] == [{"workflowId": "wf_2", **told}]
+
+
+async def test_a_replay_runs_on_the_version_that_it_is_pinned_to() -> None:
+    sandbox = FakeSandbox()
+    made = evaluator(
+        sandbox,
+        workflow(DRAWN, name="new", version=3, is_active=False),
+        versions=(version_of(workflow(DRAWN, name="old", version=2)),),
+    )
+    await made.evaluate(work(pin="wf_1@2"))
+    (job,) = sandbox.jobs
+    assert [json.loads(plan.text)["name"] for plan in job.plans] == ["old"]
+    gone = await made.evaluate(work(pin="wf_1@1"))
+    assert (gone.status, gone.code) == ("ignore", "no_workflows")
+    assert json.loads(gone.body)["reasons"] == [{"workflowId": "wf_1", "name": "wf_1@1", "code": "unknown_version"}]
 
 
 # ---- chance --------------------------------------------------------------------------------------------------

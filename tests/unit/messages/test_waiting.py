@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from pulse.core.errors import NotFound
 from pulse.messages import waiting

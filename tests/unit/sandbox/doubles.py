@@ -19,6 +19,9 @@ _numbers = itertools.count(1)
 
 
 class NoEffects:
+    def begin(self) -> None:
+        return None
+
     async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
         raise AssertionError("no effect was expected")
 

@@ -9,7 +9,7 @@ from pulse.sandbox.deno.limits import MIB, Limits
 
 
 def test_the_child_is_told_every_limit_that_it_reads_and_no_other() -> None:
-    sources = [path.read_text() for path in Path(command.RUNTIME).glob("*.js")]
+    sources = [path.read_text() for path in Path(command.RUNTIME).rglob("*.js")]
     read = {name for source in sources for name in re.findall(r"settings\.(\w+)", source)}
     assert read == set(Limits().for_child([]))
 

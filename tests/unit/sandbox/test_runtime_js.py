@@ -10,7 +10,7 @@ import pytest
 from pulse.sandbox.deno.command import find_deno
 
 FOLDER = Path(__file__).parent / "runtime"
-FILES = sorted(FOLDER.glob("*.test.js"))
+FILES = sorted(FOLDER.rglob("*.test.js"))
 FLAGS = ("test", "--no-config", "--no-lock", "--no-check", "--no-remote", "--no-npm", "--quiet", "--no-prompt")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

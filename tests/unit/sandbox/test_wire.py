@@ -3,13 +3,14 @@
 import json
 import sys
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.sandbox.deno import wire
 from pulse.sandbox.deno.wire import BrokenFrame, Said
-from pulse.sandbox.port import Answer, Job, Plan, Tenant
+from pulse.sandbox.port import Answer, Job, Plan, Surroundings, Tenant, Trial
 from tests.unit.sandbox.doubles import job
 
 BODY = b'{"log":[],"errors":[],"reasons":[],"kept":[],"globals":{},"tooLarge":[]}'
@@ -30,7 +31,7 @@ def test_a_run_frame_is_one_line_whatever_the_names(
 ) -> None:
     plan = Plan(plan_id, json.dumps({"id": plan_id, "nodes": [{"post": "a\tb\nc"}]}))
     message = json.dumps({"a": "\u2028\t"}).encode()
-    frame = wire.run_frame(7, Job(job_id, Tenant("o", "e"), [plan], message, at, seed), [plan])
+    frame = wire.run_frame(7, Job(job_id, Tenant("o", "e"), [plan], message, at, seed), [plan], None)
     header, payload = parts(frame)
     expected = {"t": "run", "n": 7, "id": job_id, "plans": [plan_id], "at": at, "seed": list(seed)}
     assert header == {**expected, "define": [json.loads(plan.text)]}
@@ -39,16 +40,38 @@ def test_a_run_frame_is_one_line_whatever_the_names(
 
 def test_a_plan_that_is_known_is_only_named() -> None:
     plan = Plan("p", '{"id":"p"}')
-    header, _ = parts(wire.run_frame(1, job(plans=(plan,)), []))
+    header, _ = parts(wire.run_frame(1, job(plans=(plan,)), [], None))
     assert (header["plans"], "define" in header) == (["p"], False)
 
 
+@given(place=NAMES, entry=NAMES, value=st.text(st.characters(exclude_categories=["Cs"])))
+def test_what_few_messages_have_is_said_of_those_only(place: str, entry: str, value: str) -> None:
+    text = json.dumps({"id": place, "variables": [["KEY", value]], "workflows": {}})
+    around, trial = Surroundings(place, text), Trial(json.dumps({"n1": {"globals": {"a": value}}}))
+    plain, _ = parts(wire.run_frame(1, job(), [], None))
+    assert {"settle", "place", "entry", "trace"} & set(plain) == set()
+    of = msgspec.structs.replace(job(b'{"a":1}'), entry=entry, surroundings=around, trial=trial)
+    header, payload = parts(wire.run_frame(1, of, [], around))
+    assert (header["settle"], header["place"], header["entry"]) == (json.loads(text), place, entry)
+    assert header["trace"] == {"pins": {"n1": {"globals": {"a": value}}}}
+    assert payload == b'{"a":1}'
+    known, _ = parts(wire.run_frame(1, of, [], None))
+    assert ("settle" in known, known["place"]) == (False, place)
+
+
 @given(job_id=NAMES, value=st.text())
-def test_answers_and_drops(job_id: str, value: str) -> None:
+def test_answers_drops_and_leave_to_go_on(job_id: str, value: str) -> None:
     payload = json.dumps(value).encode()
     header, body = parts(wire.answer_frame(3, job_id, 9, Answer(ok=False, payload=payload), 5))
     assert (header, body) == ({"t": "answer", "n": 3, "id": job_id, "seq": 9, "ok": False, "at": 5}, payload)
     assert parts(wire.drop_frame(4, job_id)) == ({"t": "drop", "n": 4, "id": job_id}, b"")
+    assert parts(wire.go_frame(5, job_id)) == ({"t": "go", "n": 5, "id": job_id}, b"")
+
+
+def test_a_message_that_stands_still_by_itself_says_so() -> None:
+    said, payload = wire.read_frame(b'{"t":"wait","n":2,"id":"m","paused":true}\t[]')
+    assert (said, payload) == (Said(t="wait", n=2, id="m", paused=True), b"[]")
+    assert not wire.read_frame(b'{"t":"wait","n":2,"id":"m"}\t[]')[0].paused
 
 
 def test_what_the_child_says_is_read() -> None:
@@ -66,7 +89,12 @@ DEEP = b"[" * (sys.getrecursionlimit() * 100)
     [
         *(b"", b"\t", b"{}", b"null", b"[]", b'"ready"', b"{", b"\xff", b'{"t":"\xc3"}', b"garbage"),
         *(b'{"t":1}', b'{"t":"done","n":"1"}', b'{"t":"done","n":1.5}', b'{"t":"done","id":1}'),
-        *(b'{"t":"done","strained":1}', b'{"t":"done","version":"1"}', b'{"t":"done","error":"\\ud800"}'),
+        *(
+            b'{"t":"done","strained":1}',
+            b'{"t":"wait","paused":1}',
+            b'{"t":"done","version":"1"}',
+            b'{"t":"done","error":"\\ud800"}',
+        ),
         *(b'{"t":"done"} x', b'{"t":"done","x":' + DEEP),
     ],
     ids=lambda line: repr(line[:30]),
@@ -111,8 +139,6 @@ def test_arguments_that_no_python_reads_fail_their_effect_only(arguments: bytes)
 
 
 def unread() -> wire.Ask:
-    import msgspec
-
     return wire.Ask(1, "call", msgspec.Raw(b"[" * 100_000 + b"]" * 100_000))
 
 
@@ -140,15 +166,3 @@ def test_a_long_error_is_cut() -> None:
 def test_verdicts_that_are_refused(status: str, body: bytes, limit: int) -> None:
     with pytest.raises(BrokenFrame):
         wire.read_verdict(Said(t="done", status=status), body, limit)
-
-
-def test_a_failure_looks_like_any_other_verdict() -> None:
-    verdict = wire.failure("TimeoutError", "script_timeout", "too long", "be quick", "2026-01-01T00:00:00.000Z")
-    body = json.loads(verdict.body)
-    assert set(body) == set(json.loads(BODY))
-    assert (verdict.status, verdict.code, verdict.error_type, verdict.error) == (
-        *("fail", "script_timeout", "TimeoutError", "too long"),
-    )
-    [error] = body["errors"]
-    expected = {"error": "too long", "errorType": "TimeoutError", "code": "script_timeout", "suggestion": "be quick"}
-    assert error == {**expected, "timestamp": "2026-01-01T00:00:00.000Z"}

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pulse.sandbox.port import Plan
-from pulse.workflows.plan import compile_plan
+from pulse.workflows.plan import WorkflowPlan, compile_plan
 from pulse.workflows.records import Entity, EntityType, Workflow
 
 ORGANIZATION, ENVIRONMENT = "org_1", "env_1"
@@ -54,7 +53,7 @@ def compiled(data: Any, *entities: Entity, **more: Any) -> dict[str, Any]:
     return contents
 
 
-def planned(data: Any, *entities: Entity, **more: Any) -> Plan | None:
+def planned(data: Any, *entities: Entity, **more: Any) -> WorkflowPlan | None:
     return compile_plan(workflow(data, **more), known(*entities))
 
 

@@ -67,7 +67,6 @@ def test_the_newer_name_of_the_comparison_wins() -> None:
         "field": "a",
         "path": ["a"],
         "comparison": "exists",
-        "value": None,
     }
 
 

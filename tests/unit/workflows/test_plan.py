@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pulse.workflows.plan import entity_ids
+from pulse.workflows.plan import Drawing, behaves_alike, entity_ids
 from pulse.workflows.records import Entity
 from tests.unit.workflows.drawn import (
     branch,
@@ -14,6 +14,7 @@ from tests.unit.workflows.drawn import (
     count_places,
     entity,
     inline,
+    known,
     names_of,
     place,
     planned,
@@ -32,8 +33,16 @@ def node_of(plan: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_both_shapes_compile_to_the_same_plan() -> None:
+    """They differ in what they call their nodes, and in nothing that runs."""
     older = {"root": inline("start", inline("act"))}
-    assert planned(DATA, START, ACT) == planned(older, START, ACT)
+    one, other = compiled(DATA, START, ACT), compiled(older, START, ACT)
+    assert (one.pop("refs"), other.pop("refs")) == (
+        ["start", "act"],
+        ["workflowData.root", "workflowData.root.children.0"],
+    )
+    del one["id"], other["id"]
+    assert one == other
+    assert behaves_alike(Drawing(DATA, known(START, ACT)), Drawing(older, known(START, ACT)))
 
 
 def test_a_plan_names_its_workflow_and_version() -> None:
@@ -124,18 +133,23 @@ def test_the_mode_of_the_node_wins(of_node: str | None, of_entity: str | None, m
 
 
 @pytest.mark.parametrize("first", ["action", "result"])
-def test_a_workflow_that_begins_with_no_event_takes_no_messages(first: Any) -> None:
-    assert planned(DATA, entity("start", first), ACT) is None
+def test_a_workflow_that_begins_with_no_event_has_a_plan_that_says_so(first: Any) -> None:
+    found = planned(DATA, entity("start", first), ACT)
+    assert found is not None
+    assert (found.starts_with_event, found.gate) == (False, None)
+    begun = planned(DATA, START, ACT)
+    assert begun is not None
+    assert begun.starts_with_event
 
 
-def test_an_empty_workflow_takes_no_messages() -> None:
+def test_an_empty_workflow_has_no_plan() -> None:
     assert planned({}) is None
     assert planned(referenced(None, start={}), START) is None
 
 
 def test_the_type_may_be_left_to_the_entity_or_written_in_capitals() -> None:
     data = {"root": inline("start", inline("act", entityType="Action"), entityType="Event")}
-    assert planned(data, START, ACT) == planned(DATA, START, ACT)
+    assert planned(data, START, ACT) == planned({"root": inline("start", inline("act"))}, START, ACT)
 
 
 def test_a_result_has_its_status_and_a_node_what_an_error_does() -> None:
@@ -174,7 +188,7 @@ SAME: list[tuple[str, Any, tuple[Entity, ...]]] = [
     ("connectors", {**DATA, "connectors": {"c1": {"source": "start", "target": "act"}}}, (START, ACT)),
     ("unplaced", referenced(place("start", place("act")), start={}, act={}, more={}), (START, ACT)),
     ("described", DATA, (dataclasses.replace(START, description="words", revision=4, updated_at=9), ACT)),
-    ("unused-field", DATA, (START, entity("act", postScript="done = 1", condition={"field": "a"}))),
+    ("unused-field", DATA, (START, entity("act", postScript="done = 1", resultStatus="ignore"))),
 ]
 OTHER: list[tuple[str, Any, tuple[Entity, ...]]] = [
     ("script", DATA, (START, entity("act", postScript="done = 2"))),
@@ -193,11 +207,20 @@ OTHER: list[tuple[str, Any, tuple[Entity, ...]]] = [
 @pytest.mark.parametrize(("data", "entities"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
 def test_what_changes_nothing_leaves_the_id(data: Any, entities: tuple[Entity, ...]) -> None:
     assert plan_id(data, *entities) == plan_id(DATA, START, ACT)
+    assert behaves_alike(Drawing(DATA, known(START, ACT)), Drawing(data, known(*entities)))
 
 
 @pytest.mark.parametrize(("data", "entities"), [case[1:] for case in OTHER], ids=[case[0] for case in OTHER])
 def test_what_changes_something_changes_the_id(data: Any, entities: tuple[Entity, ...]) -> None:
     assert plan_id(data, *entities) != plan_id(DATA, START, ACT)
+    assert not behaves_alike(Drawing(DATA, known(START, ACT)), Drawing(data, known(*entities)))
+
+
+def test_a_node_that_is_called_otherwise_does_the_same() -> None:
+    """A plan tells a test which node of the drawing did what, so it is another plan, of the same version."""
+    renamed = referenced(place("start", place("n7")), start={}, n7={"entityId": "act"})
+    assert plan_id(renamed, START, ACT) != plan_id(DATA, START, ACT)
+    assert behaves_alike(Drawing(DATA, known(START, ACT)), Drawing(renamed, known(START, ACT)))
 
 
 def test_another_version_or_name_is_another_plan() -> None:

@@ -27,8 +27,8 @@ def faults_of(data: Any, *entities: Entity) -> list[tuple[str, str]]:
     return [(fault.path, fault.code) for fault in found]
 
 
-def started(*children: Any, mode: Any = None, **nodes: Any) -> dict[str, Any]:
-    start = {"tfCondition": mode} if mode is not None else {}
+def started(*children: Any, mode: Any = None, field: Any = None, **nodes: Any) -> dict[str, Any]:
+    start = {name: value for name, value in (("tfCondition", mode), ("logicField", field)) if value is not None}
     return referenced(place("start", *children), **{"start": start, **nodes})
 
 
@@ -66,12 +66,30 @@ BRANCHES = [(f"{ROOT}.children", "wrong_branches")]
             id="unknown-type",
         ),
         pytest.param(
-            started(place("x"), x={"entityId": None, "entityType": "workflow", "workflowId": "wf_2"}),
-            [(f"{ROOT}.children.0", "not_supported")],
-            id="sub-workflow",
+            started(place("x"), x={"entityId": None, "entityType": "workflow"}),
+            [(f"{ROOT}.children.0.workflowId", "missing")],
+            id="sub-workflow-without-its-workflow",
         ),
-        pytest.param(started(mode="Multi"), [(f"{ROOT}.tfCondition", "not_supported")], id="multi"),
-        pytest.param(started(mode="Iterable"), [(f"{ROOT}.tfCondition", "not_supported")], id="iterable"),
+        pytest.param(
+            started(place("x"), x={"entityId": None, "workflowId": 7}),
+            [(f"{ROOT}.children.0.workflowId", "missing")],
+            id="sub-workflow-number",
+        ),
+        pytest.param(started(mode="Multi"), [(f"{ROOT}.logicField", "missing")], id="multi-without-field"),
+        pytest.param(started(mode="Iterable"), [(f"{ROOT}.logicField", "missing")], id="iterable-without-field"),
+        pytest.param(
+            started(place("act"), mode="Multi", field="kind", act={}),
+            [(f"{ROOT}.children.0", "wrong_branches")],
+            id="multi-with-another-child",
+        ),
+        pytest.param(
+            started(place("t"), place("u"), mode="Multi", field="kind", t=branch("a"), u=branch("a")),
+            [(f"{ROOT}.children.1", "wrong_branches")],
+            id="multi-drawn-twice",
+        ),
+        pytest.param(
+            started(place("t"), mode="Iterable", field="items", t=branch("a")), BRANCHES, id="branch-below-iterable"
+        ),
         pytest.param(started(mode="Sideways"), [(f"{ROOT}.tfCondition", "unknown_mode")], id="unknown-mode"),
         pytest.param(started(mode=["Multi"]), [(f"{ROOT}.tfCondition", "unknown_mode")], id="mode-list"),
         pytest.param(started(mode={"a": 1}), [(f"{ROOT}.tfCondition", "unknown_mode")], id="mode-object"),
@@ -135,9 +153,25 @@ def test_a_prompt_is_not_evaluated_yet() -> None:
 
 
 def test_a_mode_of_the_entity_is_checked_like_one_of_the_node() -> None:
-    assert faults_of(started(), entity("start", "event", tfCondition="Iterable")) == [
-        (f"{ROOT}.tfCondition", "not_supported")
+    assert faults_of(started(), entity("start", "event", tfCondition="Sideways")) == [
+        (f"{ROOT}.tfCondition", "unknown_mode")
     ]
+    assert faults_of(started(), entity("start", "event", tfCondition="Iterable")) == [(f"{ROOT}.logicField", "missing")]
+
+
+def test_a_branch_that_the_event_does_not_list_is_refused() -> None:
+    start = entity("start", "event", tfCondition="Multi", logicField="kind", logic=[{"value": "a"}, {"value": 2}])
+    drawn = started(place("t"), place("u"), t=branch("2"), u=branch("b"))
+    assert faults_of(drawn, start) == [(f"{ROOT}.children.1", "wrong_branches")]
+
+
+def test_a_workflow_that_is_started_must_be_there_when_the_drawing_is_saved() -> None:
+    """A drawing that was saved is compiled all the same when that workflow is gone."""
+    data = started(place("x"), x={"entityId": None, "entityType": "workflow", "workflowId": "wf_2"})
+    assert check_workflow(data, known(*ALL), {"wf_2"}) == []
+    found = check_workflow(data, known(*ALL), {"wf_1"})
+    assert [(fault.path, fault.code) for fault in found] == [(f"{ROOT}.children.0.workflowId", "unknown_workflow")]
+    assert compile_plan(workflow(data), known(*ALL)) is not None
 
 
 def test_a_condition_that_came_in_by_another_door_is_checked_here_too() -> None:

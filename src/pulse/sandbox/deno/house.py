@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pulse.sandbox.deno.flight import Flight
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.process import DenoProcess
-from pulse.sandbox.port import Plan, Tenant
+from pulse.sandbox.port import Plan, Surroundings, Tenant
 
 MAX_PLANS = 2_000
 Frame = Callable[[int], bytes]
@@ -26,6 +26,7 @@ class House:
         self.served = 0
         self.last_used = time.monotonic()
         self._bytes = 0
+        self._surroundings = ""
         self._limits = limits
 
     def takes(self, flight: Flight) -> bool:
@@ -34,7 +35,8 @@ class House:
             return False
         if flight.job.id in self.flights or self.process.is_busy_with(flight.job.id):
             return False
-        if flight.alone or any(other.alone for other in self.flights.values()):
+        # Whoever is alone is the only one in here.
+        if flight.alone or next(iter(self.flights.values()), flight).alone:
             return not self.flights
         roomy = self._bytes + flight.size <= self._limits.in_flight_bytes or not self.flights
         return len(self.flights) < self._limits.in_flight and roomy
@@ -54,6 +56,14 @@ class House:
         missing = [plan for plan in flight.job.plans if plan.id not in self.process.known_plans]
         self.process.known_plans.update(plan.id for plan in missing)
         return missing
+
+    def new_surroundings(self, flight: Flight) -> Surroundings | None:
+        """The surroundings of this flight, if the process has others; from now on it has these."""
+        wanted = flight.job.surroundings
+        if wanted is None or wanted.id == self._surroundings:
+            return None
+        self._surroundings = wanted.id
+        return wanted
 
     @property
     def is_worn(self) -> bool:

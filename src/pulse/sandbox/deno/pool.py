@@ -13,12 +13,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
-from pulse.core.clock import SystemClock, iso
+from pulse.core.clock import SystemClock
 from pulse.core.errors import Misconfigured, SandboxStopped
 from pulse.sandbox.deno.flight import Flight
 from pulse.sandbox.deno.house import House
@@ -26,6 +26,7 @@ from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.nursery import Argv, Nursery
 from pulse.sandbox.deno.process import DenoProcess
 from pulse.sandbox.deno.turns import Turns
+from pulse.sandbox.deno.verdicts import crashed, timed_out, too_old
 from pulse.sandbox.deno.wire import (
     Ask,
     BrokenFrame,
@@ -33,7 +34,8 @@ from pulse.sandbox.deno.wire import (
     answer_frame,
     bad_arguments,
     drop_frame,
-    failure,
+    failed,
+    go_frame,
     read_asks,
     read_verdict,
     run_frame,
@@ -128,7 +130,9 @@ class DenoSandbox:
     def _enter(self, house: House, flight: Flight) -> None:
         flight.began = time.monotonic()
         house.board(flight)
-        frame = partial(_run, job=flight.job, define=house.missing_plans(flight))
+        flight.effects.begin()
+        missing, settle = house.missing_plans(flight), house.new_surroundings(flight)
+        frame = partial(run_frame, job=flight.job, define=missing, settle=settle)
         self._tell(house, flight.job.id, frame)
 
     def _enlarge(self, tenant: Tenant, flight: Flight) -> None:
@@ -179,6 +183,8 @@ class DenoSandbox:
             self._done(house, flight, said, payload)
         elif flight is not None and said.t == "wait":
             self._asked(house, flight, payload)
+            if said.paused:
+                self._tell(house, flight.job.id, partial(go_frame, job_id=flight.job.id))
         elif said.t not in ANSWERS:
             raise BrokenFrame("An answer of no known kind.")
         self._turns.rest(house)
@@ -189,10 +195,11 @@ class DenoSandbox:
         if said.strained and not flight.alone:
             # Short of memory: whoever is in here might be the cause.
             return house.process.kill("memory")
-        limit = self._limits.result_size + 2 * self._limits.log_size
+        # What is left, and six parts as large as a log: prints, entries, errors in it and beside it, visits, reasons.
+        limit = self._limits.result_size + 6 * self._limits.log_size
         verdict = read_verdict(said, payload, limit * 4)
         house.leave(flight)
-        flight.settle(_timed(verdict, flight))
+        self._end(flight, verdict)
         if flight.alone:
             house.process.kill("finished")
 
@@ -211,14 +218,10 @@ class DenoSandbox:
             task.add_done_callback(flight.calls.discard)
 
     async def _call(self, house: House, flight: Flight, ask: Ask) -> None:
-        arguments = ask.arguments()
-        if arguments is None:
-            answer = bad_arguments(ask.fn)
-        else:
-            answer = await flight.effects.call(flight.job, ask.seq, ask.fn, arguments)
+        answer = await _answered(flight, ask)
         if house.flights.get(flight.job.id) is not flight:
             return
-        frame = partial(_answer, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms())
+        frame = partial(answer_frame, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms())
         self._tell(house, flight.job.id, frame)
         asyncio.get_running_loop().call_soon(self._call_effects, house, flight)
 
@@ -248,12 +251,12 @@ class DenoSandbox:
         if flight.over():
             return
         if cause == "timeout":
-            return self._timed_out(flight) if was_running else self._again(flight)
+            return self._end(flight, timed_out(self._limits)) if was_running else self._again(flight)
         if cause in ("idle", "finished", "stopped"):
             return self._again(flight)
         flight.lone_deaths += flight.alone
         if flight.lone_deaths >= self._limits.lone_deaths:
-            return self._crashed(flight)
+            return self._end(flight, crashed(flight.lone_deaths))
         flight.alone = True
         self._again(flight)
 
@@ -263,19 +266,8 @@ class DenoSandbox:
         else:
             self._waiting.setdefault(flight.job.tenant, deque()).appendleft(flight)
 
-    def _timed_out(self, flight: Flight) -> None:
-        limit = self._limits.script_timeout_ms
-        message = f"A script ran for more than {limit} ms without a pause, and was stopped"
-        advice = "Make the script do less at a time, look for a loop without an end, or raise SCRIPT_TIMEOUT."
-        flight.settle(_timed(self._failure("TimeoutError", "script_timeout", message, advice), flight))
-
-    def _crashed(self, flight: Flight) -> None:
-        message = f"The sandbox process died {flight.lone_deaths} times while it ran this message alone"
-        advice = "The scripts most likely need more memory than ISOLATE_MEMORY allows. Work on smaller parts."
-        flight.settle(_timed(self._failure("SandboxCrash", "sandbox_crash", message, advice), flight))
-
-    def _failure(self, error_type: str, code: str, message: str, suggestion: str) -> Verdict:
-        return failure(error_type, code, message, suggestion, iso(self._clock.now_ms()))
+    def _end(self, flight: Flight, verdict: Verdict) -> None:
+        flight.settle(_timed(verdict, flight))
 
     # ---- keeping house ---------------------------------------------------------------------------------------
 
@@ -290,13 +282,8 @@ class DenoSandbox:
         for house in self._all_houses():
             for flight in list(house.flights.values()):
                 if flight.began < oldest and not flight.over():
-                    self._too_old(house, flight)
-
-    def _too_old(self, house: House, flight: Flight) -> None:
-        message = f"The message was not finished within {self._limits.message_timeout_ms} ms"
-        advice = "Wait for less in one message, or raise MESSAGE_TIMEOUT."
-        flight.settle(_timed(self._failure("TimeoutError", "message_timeout", message, advice), flight))
-        self._drop(house, flight)
+                    self._end(flight, too_old(self._limits))
+                    self._drop(house, flight)
 
     def _abandon(self, flight: Flight) -> None:
         house = next((house for house in self._all_houses() if house.flights.get(flight.job.id) is flight), None)
@@ -305,7 +292,7 @@ class DenoSandbox:
 
     def _drop(self, house: House, flight: Flight) -> None:
         house.leave(flight)
-        self._tell(house, flight.job.id, partial(_drop, job_id=flight.job.id))
+        self._tell(house, flight.job.id, partial(drop_frame, job_id=flight.job.id))
 
     def _evict(self) -> None:
         """Ends processes that have nothing to do: worn ones, long unused ones, and the oldest ones over the limit."""
@@ -330,16 +317,16 @@ def _timed(verdict: Verdict, flight: Flight) -> Verdict:
     return replace(verdict, queue_ms=round((began - flight.arrived) * 1000), sandbox_ms=round((now - began) * 1000))
 
 
-def _run(n: int, *, job: Job, define: list) -> bytes:  # type: ignore[type-arg]
-    return run_frame(n, job, define)
-
-
-def _answer(n: int, *, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
-    return answer_frame(n, job_id, seq, answer, at)
-
-
-def _drop(n: int, *, job_id: str) -> bytes:
-    return drop_frame(n, job_id)
+async def _answered(flight: Flight, ask: Ask) -> Answer:
+    """The answer to an effect; a fault of Pulse's own is one, too, so that no message waits for it."""
+    arguments = ask.arguments()
+    if arguments is None:
+        return bad_arguments(ask.fn)
+    try:
+        return await flight.effects.call(flight.job, ask.seq, ask.fn, arguments)
+    except Exception:
+        log.exception("effect_failed", message=flight.job.id, function=ask.fn)
+        return failed(ask.fn)
 
 
 __all__ = ["DenoSandbox", "Effects"]

@@ -17,6 +17,7 @@ class Turns:
     def __init__(self, slots: int) -> None:
         self._free = slots
         self._queue: deque[House] = deque()
+        self._holders: set[House] = set()
 
     def request(self, house: House) -> None:
         """Sends what the house has to send, now or when its turn comes."""
@@ -32,8 +33,7 @@ class Turns:
             return
         self._send(house)
         if not house.process.unanswered or not house.process.alive:
-            house.has_turn = False
-            self._free += 1
+            self._take_back(house)
             if house.outbox and house.process.alive:
                 self._queue.append(house)
             self._grant()
@@ -49,10 +49,19 @@ class Turns:
             self._free -= 1
             house.has_turn = True
             house.sent_in_turn = 0
+            self._holders.add(house)
             self._send(house)
             if not house.process.unanswered:
-                house.has_turn = False
-                self._free += 1
+                self._take_back(house)
+        if not self._queue:
+            # Nobody waits any more: what was held back after a quantum may go.
+            for holder in self._holders:
+                self._send(holder)
+
+    def _take_back(self, house: House) -> None:
+        house.has_turn = False
+        self._holders.discard(house)
+        self._free += 1
 
     def _send(self, house: House) -> None:
         while house.outbox and (not self._queue or house.sent_in_turn < QUANTUM):

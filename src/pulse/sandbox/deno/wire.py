@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pulse.core.errors import PulseError
-from pulse.sandbox.port import STATUSES, Answer, Job, Plan, Verdict
+from pulse.sandbox.port import STATUSES, Answer, Job, Plan, Surroundings, Verdict
 
 _encoder = msgspec.json.Encoder()
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -35,6 +35,7 @@ class Said(msgspec.Struct, rename="camel"):
     error_type: str | None = None
     error: str | None = None
     strained: bool = False
+    paused: bool = False
 
 
 class Ask(msgspec.Struct):
@@ -58,21 +59,43 @@ _asks = msgspec.json.Decoder(list[Ask])
 _body = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def run_frame(n: int, job: Job, define: list[Plan]) -> bytes:
-    plans = ",".join(plan.text for plan in define)
+def run_frame(n: int, job: Job, define: list[Plan], settle: Surroundings | None) -> bytes:
+    """`define` are the plans that the process has not seen, `settle` the surroundings if it has others now."""
     names = _encoder.encode([plan.id for plan in job.plans]).decode()
-    defined = f',"define":[{plans}]' if define else ""
     seed, job_id = list(job.seed), _encoder.encode(job.id).decode()
+    more = _defined(define) + _around(job, settle)
     return (
-        f'{{"t":"run","n":{n},"id":{job_id},"plans":{names},"at":{job.at},"seed":{seed}{defined}}}\t'.encode()
+        f'{{"t":"run","n":{n},"id":{job_id},"plans":{names},"at":{job.at},"seed":{seed}{more}}}\t'.encode()
         + job.message
         + b"\n"
     )
 
 
+def _defined(plans: list[Plan]) -> str:
+    return f',"define":[{",".join(plan.text for plan in plans)}]' if plans else ""
+
+
+def _around(job: Job, settle: Surroundings | None) -> str:
+    """What most messages go without."""
+    parts = []
+    if settle is not None:
+        parts.append(f',"settle":{settle.text}')
+    if job.surroundings is not None:
+        parts.append(f',"place":{_encoder.encode(job.surroundings.id).decode()}')
+    if job.entry is not None:
+        parts.append(f',"entry":{_encoder.encode(job.entry).decode()}')
+    if job.trial is not None:
+        parts.append(f',"trace":{{"pins":{job.trial.pins}}}')
+    return "".join(parts)
+
+
 def answer_frame(n: int, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
     header = {"t": "answer", "n": n, "id": job_id, "seq": seq, "ok": answer.ok, "at": at}
     return _encoder.encode(header) + b"\t" + answer.payload + b"\n"
+
+
+def go_frame(n: int, job_id: str) -> bytes:
+    return _encoder.encode({"t": "go", "n": n, "id": job_id}) + b"\n"
 
 
 def drop_frame(n: int, job_id: str) -> bytes:
@@ -118,12 +141,14 @@ def read_verdict(said: Said, payload: bytes, limit: int) -> Verdict:
 
 def bad_arguments(function: str) -> Answer:
     """The answer to an effect whose arguments cannot be read."""
-    error = {"code": "invalid_arguments", "message": f"The arguments of {function} cannot be read.", "effect": function}
-    return Answer(ok=False, payload=_encoder.encode({**error, "retryable": False}))
+    return _refusal(function, "invalid_arguments", f"The arguments of {function} cannot be read.")
 
 
-def failure(error_type: str, code: str, message: str, suggestion: str, timestamp: str) -> Verdict:
-    """The verdict on a message that its process did not survive."""
-    error = {"error": message, "errorType": error_type, "code": code, "suggestion": suggestion, "timestamp": timestamp}
-    body = {"log": [], "errors": [error], "reasons": [], "kept": [], "globals": {}, "tooLarge": []}
-    return Verdict(status="fail", body=_encoder.encode(body), code=code, error_type=error_type, error=message)
+def failed(function: str) -> Answer:
+    """The answer to an effect that failed by a fault of Pulse's own."""
+    return _refusal(function, "internal_error", f"{function} failed for a reason of Pulse's own.")
+
+
+def _refusal(function: str, code: str, message: str) -> Answer:
+    error = {"code": code, "message": message, "effect": function, "retryable": False}
+    return Answer(ok=False, payload=_encoder.encode(error))

@@ -70,8 +70,8 @@ class Tasks:
         """Within a lane only the first is ready. `lock=False` leaves out what keeps two transactions apart."""
         lanes = [(task.tenant, task.lane) for task in tasks if task.lane is not None]
         if lock:
-            await self._claims.lock_lanes(connection, lanes)
-        taken: set[tuple[str, str | None]] = {*await self._claims.occupied(connection, lanes)}
+            await connection.run_sync(self._claims.lock_lanes, lanes)
+        taken: set[tuple[str, str | None]] = {*await connection.run_sync(self._claims.occupied, lanes)}
         await pause()
         rows = []
         for task in tasks:
@@ -97,14 +97,14 @@ class Tasks:
         kind: type[Claims] = Claims,
     ) -> set[str]:
         claims = self.claims("nobody", kind)
-        held = await claims.fence(connection, [(each.id, each.epoch) for each in claimed])
+        held = await connection.run_sync(claims.fence, [(each.id, each.epoch) for each in claimed])
         lanes = await self._lanes(connection, held)
         if lock:
-            await claims.lock_lanes(connection, lanes)
+            await connection.run_sync(claims.lock_lanes, lanes)
         for part in chunks(sorted(held)):
             ended = update(self.table).where(self.table.c.id.in_(part)).values(state="done", result=result)
             await connection.execute(ended)
-        await claims.promote(connection, lanes)
+        await connection.run_sync(claims.promote, lanes)
         await pause()
         return held
 

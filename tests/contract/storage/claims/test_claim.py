@@ -129,7 +129,7 @@ async def test_one_statement_carries_as_many_as_there_are(tasks: Tasks) -> None:
     assert len(held) == 1_203
     assert await claims.renew(held) == 1_203
     async with tasks.database.write() as connection:
-        assert await claims.fence(connection, held) == {key for key, _ in held}
+        assert await connection.run_sync(claims.fence, held) == {key for key, _ in held}
     await claims.release(claimed[:1_001])
     assert len(await claims.claim(2_000)) == 1_001
     assert len(await tasks.finish(*claimed)) == 202

@@ -5,13 +5,11 @@ lane and, as a control, without: without it a row is stranded, or a lane has two
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from pulse.storage.claims import Claimed
 from pulse.storage.database import Database
@@ -175,7 +173,7 @@ async def test_a_holder_that_comes_during_a_sweep_finds_its_lease_gone(
     clock.ms += 60_000
 
     async def sweep(pause: Pause) -> None:
-        monkeypatch.setattr(tasks.database, "write", pausing_before_commit(tasks.database, pause))
+        monkeypatch.setattr(tasks.database, "transact", pausing_before_commit(tasks.database, pause))
         await swept(tasks, 1)
 
     assert await meet(other.database, sweep, lambda: leave(other, row, lock=True))
@@ -190,22 +188,18 @@ async def test_two_sweeps_at_once_count_one_death(
     clock.ms += 60_000
 
     async def sweep(pause: Pause) -> None:
-        monkeypatch.setattr(tasks.database, "write", pausing_before_commit(tasks.database, pause))
+        monkeypatch.setattr(tasks.database, "transact", pausing_before_commit(tasks.database, pause))
         await swept(tasks, 1)
 
     await meet(other.database, sweep, lambda: swept(other, 0))
     assert (await other.rows())["t1"].deaths == 1
 
 
-def pausing_before_commit(
-    database: Database, pause: Pause
-) -> Callable[[], AbstractAsyncContextManager[AsyncConnection]]:
-    write = database.write
-
-    @asynccontextmanager
-    async def pausing() -> AsyncIterator[AsyncConnection]:
-        async with write() as connection:
-            yield connection
+def pausing_before_commit(database: Database, pause: Pause) -> Callable[[Callable[[Connection], int]], Awaitable[int]]:
+    async def pausing(work: Callable[[Connection], int]) -> int:
+        async with database.write() as connection:
+            answer = await connection.run_sync(work)
             await pause()
+        return answer
 
     return pausing

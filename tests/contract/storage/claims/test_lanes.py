@@ -49,8 +49,8 @@ async def test_promoting_leaves_alone_what_is_not_blocked(tasks: Tasks) -> None:
     await tasks.add(*lane("t1", "t2"), *lane("t3", name="y"), Task("t4"))
     before = await tasks.rows()
     async with tasks.database.write() as connection:
-        await tasks.claims("w1").promote(connection, [("a", "x"), ("a", "y"), ("a", "none"), ("b", "x")])
-        await tasks.claims("w1").promote(connection, [])
+        await connection.run_sync(tasks.claims("w1").promote, [("a", "x"), ("a", "y"), ("a", "none"), ("b", "x")])
+        await connection.run_sync(tasks.claims("w1").promote, [])
     assert await tasks.rows() == before
 
 
@@ -58,8 +58,8 @@ async def test_a_held_head_holds_its_lane(tasks: Tasks) -> None:
     await tasks.add(*lane("t1", "t2"))
     async with tasks.database.write() as connection:
         await connection.execute(text(f"UPDATE \"{tasks.table.name}\" SET state = 'held' WHERE id = 't1'"))  # noqa: S608
-        await tasks.claims("w1").promote(connection, [("a", "x")])
-        assert await tasks.claims("w1").occupied(connection, [("a", "x"), ("a", "y")]) == {("a", "x")}
+        await connection.run_sync(tasks.claims("w1").promote, [("a", "x")])
+        assert await connection.run_sync(tasks.claims("w1").occupied, [("a", "x"), ("a", "y")]) == {("a", "x")}
     assert await tasks.states() == {"t1": "held", "t2": "blocked"}
 
 

@@ -19,7 +19,7 @@ async def expire(tasks: Tasks, clock: SetClock) -> int:
 
 async def fenced(tasks: Tasks, *held: tuple[str, int]) -> set[str]:
     async with tasks.database.write() as connection:
-        return await tasks.claims("w1").fence(connection, held)
+        return await connection.run_sync(tasks.claims("w1").fence, held)
 
 
 async def test_the_holder_may_write(tasks: Tasks) -> None:

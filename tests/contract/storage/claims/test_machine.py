@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from pulse.storage.claims import RUNNING, Claims
 from pulse.storage.database import Database
-from tests.contract.conftest import SetClock, drop_tables, sqlite_threads_ended
+from tests.contract.conftest import SetClock, drop_tables, sqlite_threads, sqlite_threads_ended
 from tests.contract.storage.claims.machine import ClaimsMachine, World
 from tests.contract.storage.claims.tasks import Tasks
 
@@ -27,12 +26,12 @@ SETTINGS = settings(
 
 @pytest.fixture
 def world(database_url: str, prefix: str) -> Iterator[World]:
-    clock = SetClock()
+    others, clock = sqlite_threads(), SetClock()
     database = Database(database_url, prefix=prefix, clock=clock)
     with asyncio.Runner() as runner:
         yield World(runner, runner.run(Tasks.create(database)), clock)
         runner.run(database.close())
-        runner.run(sqlite_threads_ended())
+        runner.run(sqlite_threads_ended(others))
         if database.dialect == "postgresql":
             runner.run(drop_tables(database_url, prefix))
 
@@ -40,10 +39,10 @@ def world(database_url: str, prefix: str) -> Iterator[World]:
 class WithoutEpochs(Claims):
     """Lets through whoever names a row that is running, whichever epoch he has."""
 
-    async def fence(self, connection: AsyncConnection, held: Iterable[tuple[str, int]]) -> set[str]:
+    def fence(self, connection: Connection, held: Iterable[tuple[str, int]]) -> set[str]:
         c = self._table.c
         named = [key for key, _ in held]
-        return set(await connection.scalars(select(c.id).where(c.id.in_(named), c.state == RUNNING)))
+        return set(connection.scalars(select(c.id).where(c.id.in_(named), c.state == RUNNING)))
 
 
 def run(world: World, how: settings) -> None:

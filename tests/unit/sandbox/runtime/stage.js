@@ -1,7 +1,9 @@
 // A stage for tests of the runtime: a realm as production makes it, or a whole message from its first byte to its verdict.
 
+import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers';
 import { Evaluation } from '../../../../src/pulse/sandbox/deno/runtime/evaluation.js';
+import { Places } from '../../../../src/pulse/sandbox/deno/runtime/places.js';
 import { Plans, scriptOf } from '../../../../src/pulse/sandbox/deno/runtime/plans.js';
 import { Realms } from '../../../../src/pulse/sandbox/deno/runtime/realms.js';
 
@@ -23,13 +25,14 @@ export const macrotask = () => new Promise((resolve) => setImmediate(resolve));
 
 // ---- one realm ----------------------------------------------------------------------------------------------------
 
-export class Stage {
-  #scripts = 0;
+// A realm knows a script by its name.
+let scripts = 0;
 
-  constructor(message = {}, { settings = {}, seed = [1, 2, 3, 4], at = AT } = {}) {
-    this.realms = new Realms({ ...SETTINGS, ...settings });
+export class Stage {
+  constructor(message = {}, { settings = {}, seed = [1, 2, 3, 4], at = AT, realms } = {}) {
+    this.realms = realms ?? new Realms({ ...SETTINGS, ...settings });
     this.realm = this.realms.acquire();
-    this.realm.call('begin', JSON.stringify(message), at, JSON.stringify(seed), 0);
+    this.realm.call('begin', JSON.stringify(message), at, JSON.stringify(seed), 0, '', '');
     this.refused = JSON.parse(this.realm.call('spread'));
   }
 
@@ -39,7 +42,7 @@ export class Stage {
 
   // Runs a script until nothing moves any more; its outcome: 'ok', the error, or '' while it waits.
   async run(source) {
-    const plan = { id: `script${this.#scripts++}`, nodes: [{ post: source }], scripts: new Map() };
+    const plan = { id: `script${scripts++}`, nodes: [{ post: source }], scripts: new Map() };
     const { key, script, error } = scriptOf(plan, 0, 'post');
     if (error !== undefined) return error;
     this.realm.adopt(key, script);
@@ -77,33 +80,65 @@ let plans = 0;
 
 // A plan of these nodes: the first has all others as children, where no tree says otherwise.
 export function plan(nodes, tree = place(0, ...nodes.slice(1).map((_, at) => place(at + 1))), name = 'workflow') {
-  return { id: `plan${plans++}`, workflowId: 'w1', name, version: 3, nodes, tree };
+  return { id: `plan${plans++}`, workflowId: 'w1', name, version: 3, nodes, refs: nodes.map((_, at) => `n${at}`), tree };
 }
 
-// A whole message: `answers` are what its effects come to, one after the other.
-export async function evaluate(wanted, message = {}, { settings = {}, answers = [] } = {}) {
+export const multi = (branches, fields = {}) => event({ mode: 'Multi', logicField: 'kind', logicPath: ['kind'], branches, ...fields });
+export const iterable = (fields = {}) => event({ mode: 'Iterable', logicField: 'list', logicPath: ['list'], ...fields });
+export const forked = (fields = {}) => event({ mode: 'True/False', branches: ['true', 'false'], ...fields });
+export const node = (workflowId, fields = {}) => ({ kind: 'workflow', entityId: null, name: 'Other', type: 'Workflow', workflowId, arguments: [], ...fields });
+export const rule = (field, comparison, value) => JSON.stringify({ field, path: field.split('.'), comparison, value });
+
+// A message that is about to begin. `variables` and `workflows` are what its environment has, `entry` the entity it is entered at;
+// with `pins`, or `traced`, it is a test run.
+export function begun(wanted, message = {}, { settings = {}, variables = {}, workflows, entry, pins, traced = pins !== undefined } = {}) {
   const known = new Plans();
   for (const one of wanted) known.add(one);
   const all = { ...SETTINGS, ...settings };
   const realms = new Realms(all);
   const evaluation = new Evaluation({
-    id: 'm1', plans: wanted.map(({ id }) => known.get(id)), at: AT, seed: [1, 2, 3, 4], payload: JSON.stringify(message), realms, settings: all,
+    id: 'm1', plans: wanted.map(({ id }) => known.get(id)), at: AT, seed: [1, 2, 3, 4], payload: JSON.stringify(message), realms, settings: all, entry,
+    place: placeOf(variables, workflows), trace: traced ? { pins } : undefined,
   });
+  return { evaluation, realms };
+}
+
+function placeOf(variables, workflows) {
+  if (Object.keys(variables).length === 0 && workflows === undefined) return undefined;
+  const places = new Places();
+  places.take({ id: 'place1', variables: Object.entries(variables), workflows: workflows ?? {} });
+  return places.get('place1');
+}
+
+// A whole message: `answers` are what its effects come to, one after the other.
+export async function evaluate(wanted, message = {}, { answers = [], ...around } = {}) {
+  const { evaluation, realms } = begun(wanted, message, around);
   evaluation.start();
   const asks = [];
+  let pauses = 0;
   for (;;) {
     do await macrotask();
     while (evaluation.advance());
     if (evaluation.done) break;
     asks.push(...JSON.parse(`[${evaluation.asks()}]`));
+    if (evaluation.isPaused) {
+      pauses += 1;
+      evaluation.goOn();
+      continue;
+    }
     if (answers.length === 0) throw new Error('the message waits for more answers than there are');
     const { seq, ok = true, value = null, at = AT } = answers.shift();
     evaluation.answer(seq, ok, JSON.stringify(value), at);
   }
+  return { asks, realms, pauses, ...(await ended(evaluation)) };
+}
+
+// How a message ended that is done.
+export async function ended(evaluation) {
   evaluation.capture();
   await macrotask();
   const { header, body } = evaluation.close();
-  return { header, asks, realms, ...JSON.parse(body) };
+  return { header, text: body, ...JSON.parse(body) };
 }
 
 export const script = (source, ...more) => evaluate([plan([event({ post: source })])], ...more);

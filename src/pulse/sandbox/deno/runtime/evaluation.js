@@ -1,10 +1,14 @@
 // One message: tries the plans in order, walks the first that fires, keeps the log, and says how it ended.
 
-import { Log } from './log.js';
+import { Asks } from './asks.js';
+import { Findings, realmBroken, sandboxFailed, tooLarge } from './told/findings.js';
+import { Log } from './told/log.js';
+import { NOWHERE } from './places.js';
 import { RealmFailure } from './realms.js';
-import { Walk } from './walk.js';
+import { Walk } from './walk/walk.js';
 
-const MAX_REASONS = 50;
+// A message that runs on for longer lets the others in, and shows that it is no endless script.
+const SLICE_MS = 100;
 
 export class Evaluation {
   #plans;
@@ -16,20 +20,23 @@ export class Evaluation {
   #realm;
   #waiting;
   #quiet;
+  #paused;
+  #resumed = 0;
   #walk;
-  #outstanding = new Set();
-  #asked = 0;
-  #asks = '';
+  #asks;
   #captured = '';
+  #failedWith;
   #log;
-  #errors = [];
+  #findings;
   #before = 0;
-  #reasons = [];
+  #entry;
+  #place;
+  #realmTimes;
   #fired;
   #ending = { status: 'ignore', code: 'no_match' };
   #ended = false;
 
-  constructor({ id, plans, at, seed, payload, realms, settings }) {
+  constructor({ id, plans, at, seed, payload, realms, settings, entry, place = NOWHERE, trace }) {
     this.id = id;
     this.#plans = plans;
     this.#at = at;
@@ -37,10 +44,17 @@ export class Evaluation {
     this.#payload = payload;
     this.#realms = realms;
     this.#settings = settings;
+    this.#entry = entry;
+    this.#place = place;
+    this.#asks = new Asks(place.redaction);
+    this.isTraced = trace !== undefined;
+    this.#findings = new Findings(place.redaction, this.isTraced);
+    this.pins = trace?.pins;
     this.#log = new Log();
   }
 
   start() {
+    this.#resumed = Date.now();
     this.#run().then(
       () => (this.#ended = true),
       (error) => this.#fail(error),
@@ -51,7 +65,7 @@ export class Evaluation {
 
   // The plan has ended, and so has every effect, awaited or not.
   get done() {
-    return this.#ended && this.#outstanding.size === 0;
+    return this.#ended && !this.#asks.areWaited;
   }
 
   // Called when all microtasks have run. True if the message can go on at once.
@@ -65,12 +79,12 @@ export class Evaluation {
   }
 
   #advance() {
-    this.#collect();
-    if (this.#ended) return false;
+    this.#asks.collect(this.#realm.call('asked'));
+    if (this.#ended || this.#paused !== undefined) return false;
     if (this.#quiet !== undefined) return this.#quieten();
     if (this.#waiting === undefined) return true;
     const outcome = this.#realm.call('poll');
-    if (outcome === '' && this.#outstanding.size > 0) return false;
+    if (outcome === '' && this.#asks.areWaited) return false;
     const { resolve } = this.#waiting;
     this.#waiting = undefined;
     resolve(outcome === '' ? NEVER_SETTLES : outcome);
@@ -78,7 +92,7 @@ export class Evaluation {
   }
 
   #quieten() {
-    if (this.#outstanding.size > 0) return false;
+    if (this.#asks.areWaited) return false;
     const { resolve } = this.#quiet;
     this.#quiet = undefined;
     resolve();
@@ -87,13 +101,24 @@ export class Evaluation {
 
   // The effects asked for since the last time, as the inside of a JSON array.
   asks() {
-    const out = this.#asks;
-    this.#asks = '';
-    return out;
+    return this.#asks.untold();
+  }
+
+  // Whether it stands still of its own will, and waits to be told to go on.
+  get isPaused() {
+    return this.#paused !== undefined;
+  }
+
+  goOn() {
+    const resume = this.#paused;
+    this.#paused = undefined;
+    this.#resumed = Date.now();
+    resume?.();
   }
 
   answer(seq, ok, payload, at) {
-    if (!this.#outstanding.delete(seq)) return;
+    this.#resumed = Date.now();
+    if (!this.#asks.answered(seq)) return;
     try {
       this.#realm.call('answer', seq, ok ? 'yes' : 'no', payload, at);
     } catch (error) {
@@ -105,7 +130,7 @@ export class Evaluation {
   capture() {
     try {
       this.#notePrints(this.#log);
-      this.#captured = this.#realm.call('capture');
+      this.#captured = this.#fired === undefined && this.#failedWith !== undefined ? this.#failedWith : this.#realm.call('capture');
     } catch {
       this.#captured = '{"kept":[],"globals":{},"tooLarge":[]}';
     }
@@ -115,8 +140,8 @@ export class Evaluation {
     const captured = this.#captured;
     if (this.#realm !== undefined) this.#realms.release(this.#realm);
     const { status, code } = this.#verdict(captured);
-    const body = `{"log":${this.#log.json()},"errors":${JSON.stringify(this.#errors)},"reasons":${JSON.stringify(this.#reasons)},${captured.slice(1)}`;
-    return { header: { status, code, ...this.#fired, errorType: this.#errors[0]?.errorType, error: this.#errors[0]?.error }, body };
+    const header = { status, code, ...this.#fired, ...this.#findings.first };
+    return { header, body: this.#findings.body(this.#log, captured) };
   }
 
   // ---- the message's way -----------------------------------------------------------------------------------
@@ -125,17 +150,28 @@ export class Evaluation {
     this.#open();
     for (const plan of this.#plans) {
       const walk = (this.#walk = new Walk(plan, this));
-      this.#before = this.#errors.length;
-      const fired = await walk.go();
+      this.#before = this.#findings.count;
+      const fired = await walk.go(this.#entry);
       if (fired) return this.#finish(plan, walk);
-      if (walk.touched) await this.#quietness();
+      if (walk.touched) await this.#settleFailure();
       this.#notFired(plan, walk);
     }
   }
 
+  // Where none fires, what the last one that failed has left is what is kept. Reading it may set more off.
+  async #settleFailure() {
+    await this.#quietness();
+    if (this.#findings.count === this.#before) return;
+    this.#failedWith = this.#realm.call('capture');
+    await this.#quietness();
+  }
+
   #open() {
+    const before = Date.now();
+    const made = this.#realms.made;
     this.#realm = this.#realms.acquire();
-    this.#realm.call('begin', this.#payload, this.#at, JSON.stringify(this.#seed), this.#asked);
+    this.#realm.call('begin', this.#payload, this.#at, JSON.stringify(this.#seed), this.#asks.count, this.#place.variables, this.#place.workflows);
+    this.#realmTimes = { realm: this.#realms.made === made ? 'reused' : 'new', realmMs: Date.now() - before };
   }
 
   #finish(plan, walk) {
@@ -143,14 +179,14 @@ export class Evaluation {
     this.#walk = undefined;
     this.#fired = { workflow: plan.workflowId, workflowName: plan.name, version: plan.version };
     this.#ending = { status: walk.resultStatus ?? 'success' };
-    this.#reasons = [];
+    this.#findings.forgetReasons();
   }
 
   #notFired(plan, walk) {
     this.#walk = undefined;
     this.#notePrints(walk.log);
     if (walk.log.isTelling) this.#log.join(walk.log);
-    if (walk.reason !== undefined && this.#reasons.length < MAX_REASONS) this.#reasons.push({ name: plan.name, ...walk.reason });
+    if (walk.reason !== undefined) this.#findings.addReason({ workflowId: plan.workflowId, name: plan.name, ...walk.reason });
     if (!walk.touched) return;
     // Scripts ran in this realm for a workflow that did not fire: the next one starts clean.
     this.#realms.release(this.#realm);
@@ -158,36 +194,18 @@ export class Evaluation {
   }
 
   #verdict(captured) {
-    if (captured.includes('"tooLarge":["')) this.#tooLarge(captured);
+    if (captured.includes('"tooLarge":["')) this.addError(tooLarge(JSON.parse(captured).tooLarge, this.#settings.resultLimit));
     // What went wrong before another workflow fired is told, but decides nothing.
-    const decisive = this.#fired === undefined ? this.#errors.length : this.#errors.length - this.#before;
+    const decisive = this.#findings.count - (this.#fired === undefined ? 0 : this.#before);
     return decisive > 0 ? { status: 'fail' } : this.#ending;
-  }
-
-  #tooLarge(captured) {
-    const names = JSON.parse(captured).tooLarge.join(', ');
-    this.#errors.push({
-      error: `More than ${this.#settings.resultLimit} characters are left at the end; not stored: ${names}`,
-      errorType: 'LimitError',
-      code: 'result_limit',
-      suggestion: 'Keep less in global names, or delete what is not needed any more.',
-      timestamp: new Date().toISOString(),
-    });
   }
 
   #fail(error) {
     if (this.#ended) return;
     // Not a script's error: those end in the log. The realm itself can no longer be used.
-    const broken = error instanceof RealmFailure;
-    this.#errors.push({
-      error: broken ? 'The script broke the place it runs in.' : 'The sandbox failed.',
-      errorType: broken ? 'RealmError' : 'SandboxError',
-      code: broken ? 'realm_broken' : 'sandbox_error',
-      suggestion: 'Do not change built-in objects.',
-      timestamp: new Date().toISOString(),
-    });
+    this.addError(error instanceof RealmFailure ? realmBroken() : sandboxFailed());
     if (this.#walk !== undefined) this.#log.join(this.#walk.log);
-    this.#outstanding.clear();
+    this.#asks.forget();
     this.#ended = true;
   }
 
@@ -211,20 +229,48 @@ export class Evaluation {
     return this.#log.began;
   }
 
-  // What an error says of its message (platform.md 2.9).
-  get summary() {
-    const { organizationId, environmentId, type } = JSON.parse(this.#payload);
-    return { organizationId: brief(organizationId), environmentId: brief(environmentId), eventType: brief(type) };
+  // The message as it came, as JSON.
+  get payload() {
+    return this.#payload;
+  }
+
+  // What the beginning of a workflow's log says of the time before: in the queue, and to get a realm.
+  get times() {
+    return { queueMs: Math.max(0, this.#log.began - this.#at), ...this.#realmTimes };
+  }
+
+  // Whether it has run for so long that others should be let in.
+  get isLong() {
+    return Date.now() - this.#resumed > SLICE_MS;
+  }
+
+  pause() {
+    return new Promise((resolve) => (this.#paused = resolve));
   }
 
   addError(error) {
-    this.#errors.push(error);
+    this.#findings.addError(error);
+  }
+
+  // What a node has changed, for a test run.
+  addVisit(visit) {
+    this.#findings.addVisit(visit);
   }
 
   // Runs a script of the plan to its end; 'ok', or the error as JSON.
   async runScript({ key, script }) {
     this.#realm.adopt(key, script);
     this.#realm.call('run', key);
+    return this.#outcome();
+  }
+
+  // Asks for a message to another workflow; 'ok ' and what the parent says of it, or the error as JSON.
+  trigger(workflowId) {
+    this.#realm.call('trigger', workflowId);
+    return this.#outcome();
+  }
+
+  async #outcome() {
     for (let tick = 0; tick < 4; tick++) {
       await null;
       const outcome = this.#realm.call('poll');
@@ -236,16 +282,7 @@ export class Evaluation {
   prints() {
     return this.#realm.call('printed');
   }
-
-  #collect() {
-    const asked = this.#realm.call('asked');
-    if (asked === '') return;
-    for (const { seq } of JSON.parse(`[${asked}]`)) this.#outstanding.add(seq), this.#asked++;
-    this.#asks += (this.#asks === '' ? '' : ',') + asked;
-  }
 }
-
-const brief = (value) => (typeof value === 'string' ? value.slice(0, 200).toWellFormed() : undefined);
 
 const NEVER_SETTLES = JSON.stringify({
   name: 'NeverSettles',

@@ -1,13 +1,15 @@
 // The sandbox's process: reads frames, evaluates messages, answers each frame with exactly one frame.
 //
-// In: run (a message and the plans to try), answer (of an effect), drop (a message). Out: ready, then for each frame
-// in turn `done`, `wait` (with the effects the message asks for) or `dropped`, always with the frame's number. The answer
-// leaves when everything that the frame set off has run and microtasks have drained over a macrotask, and before the
-// next frame is looked at. So whoever counts answers knows which frame was running when the process died.
+// In: run (a message and the plans to try), answer (of an effect), go (on, to a message that has paused), drop (a
+// message). Out: ready, then for each frame in turn `done`, `wait` (with the effects the message asks for) or `dropped`,
+// always with the frame's number. The answer leaves when everything that the frame set off has run and microtasks have
+// drained over a macrotask, and before the next frame is looked at. So whoever counts answers knows which frame was
+// running when the process died.
 
 import { setImmediate } from 'node:timers';
 import { Frames } from './frames.js';
 import { Evaluation } from './evaluation.js';
+import { Places } from './places.js';
 import { Plans } from './plans.js';
 import { Realms } from './realms.js';
 
@@ -15,6 +17,7 @@ const settings = JSON.parse(Deno.args[0]);
 const frames = new Frames(settings.frameLimit);
 const realms = new Realms(settings);
 const plans = new Plans();
+const places = new Places();
 const evaluations = new Map();
 const macrotask = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -22,9 +25,11 @@ const macrotask = () => new Promise((resolve) => setImmediate(resolve));
 globalThis.addEventListener('unhandledrejection', (event) => event.preventDefault());
 
 const handlers = {
-  async run({ n, id, plans: wanted, define, at, seed }, payload) {
+  async run({ n, id, plans: wanted, define, settle: place, place: placeId, ...rest }, payload) {
     for (const plan of define ?? []) plans.add(plan);
-    const evaluation = new Evaluation({ id, plans: wanted.map((plan) => plans.get(plan)), at, seed, payload, realms, settings });
+    if (place !== undefined) places.take(place);
+    const around = { place: places.get(placeId), realms, settings };
+    const evaluation = new Evaluation({ id, plans: wanted.map((plan) => plans.get(plan)), payload, ...rest, ...around });
     evaluations.set(id, evaluation);
     evaluation.start();
     await settle(n, evaluation);
@@ -34,6 +39,13 @@ const handlers = {
     const evaluation = evaluations.get(id);
     if (evaluation === undefined) return frames.send({ n, t: 'dropped', id });
     evaluation.answer(seq, ok, payload ?? '', at);
+    await settle(n, evaluation);
+  },
+
+  async go({ n, id }) {
+    const evaluation = evaluations.get(id);
+    if (evaluation === undefined) return frames.send({ n, t: 'dropped', id });
+    evaluation.goOn();
     await settle(n, evaluation);
   },
 
@@ -47,7 +59,7 @@ const handlers = {
 async function settle(n, evaluation) {
   do await macrotask();
   while (evaluation.advance());
-  if (!evaluation.done) return frames.send({ n, t: 'wait', id: evaluation.id }, `[${evaluation.asks()}]`);
+  if (!evaluation.done) return frames.send({ n, t: 'wait', id: evaluation.id, paused: evaluation.isPaused }, `[${evaluation.asks()}]`);
   evaluations.delete(evaluation.id);
   evaluation.capture();
   await macrotask();

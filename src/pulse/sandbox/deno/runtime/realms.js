@@ -2,29 +2,32 @@
 // `fresh` throws each realm away; `verified` keeps it after the realm has proved that nothing is left in it (tamper.js).
 
 import vm from 'node:vm';
-import { additions } from './additions.js';
-import { conditions } from './conditions.js';
-import { kernel } from './kernel.js';
-import { primordials } from './primordials.js';
-import { tamper } from './tamper.js';
-import { url } from './url.js';
+import { additions } from './realm/additions.js';
+import { arrival } from './realm/arrival.js';
+import { stillClock } from './realm/clock.js';
+import { conditions } from './realm/conditions.js';
+import { iteration } from './realm/iteration.js';
+import { kernel } from './realm/kernel.js';
+import { leftovers } from './realm/leftovers.js';
+import { primordials } from './realm/primordials.js';
+import { tamper } from './realm/tamper.js';
+import { trees } from './realm/trees.js';
+import { url } from './realm/url.js';
+import { writing } from './realm/writing.js';
 
 const MAX_IDLE = 64;
 const MAX_USES = 5_000;
 
 export class Realms {
-  #settings;
   #source;
   #idle = [];
   made = 0;
   dirty = 0;
 
   constructor(settings) {
-    this.#settings = settings;
-    this.#source = new vm.Script(
-      `(${additions})(${url}); (${kernel})((${primordials})(), ${conditions}, ${tamper}, ${JSON.stringify(settings)})`,
-      { filename: 'pulse:kernel' },
-    );
+    const makers = `{ makeArrival: ${arrival}, makeConditions: ${conditions}, makeTrees: ${trees}, makeWriting: ${writing}, makeLeftovers: ${leftovers}, makeIteration: ${iteration}, stillClock: ${stillClock}, tamper: ${tamper} }`;
+    const parts = `(${primordials})(), ${makers}, ${JSON.stringify(settings)}`;
+    this.#source = new vm.Script(`(${additions})(${url}); (${kernel})(${parts})`, { filename: 'pulse:kernel' });
   }
 
   acquire() {
@@ -36,6 +39,7 @@ export class Realms {
     const verdict = this.#finish(realm);
     realm.uses += 1;
     if (verdict === '' && realm.uses < MAX_USES && this.#idle.length < MAX_IDLE) this.#idle.push(realm);
+    // A new one is watched like all others, however often this happens: the same script ends the same.
     else if (verdict !== '' && verdict !== 'fresh') this.dirty += 1;
   }
 
