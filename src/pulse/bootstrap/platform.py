@@ -12,10 +12,10 @@ from pulse.bootstrap.face import face
 from pulse.bootstrap.maintenance import Repeated
 from pulse.bootstrap.settings import Settings
 from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_effects, build_sandbox
-from pulse.consumer.leases import Heartbeat, Sweeper
 from pulse.core.duty import Duty
 from pulse.core.errors import PulseError
 from pulse.evaluator.trial import Trials
+from pulse.storage.leases import Heartbeat, Sweeper
 from pulse.storage.lockfile import FolderLock
 from pulse.storage.migrations import migrate
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -38,6 +39,7 @@ class LossyStderr:
 
 def logs_to_stderr(level: int, *, for_good: bool = False) -> None:
     """Sends logs of this level and above to stderr; `for_good`: loggers are made once, which is quicker."""
+    library_logs_to_stderr(level)
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -49,6 +51,14 @@ def logs_to_stderr(level: int, *, for_good: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, LossyStderr())),
         cache_logger_on_first_use=for_good,
     )
+
+
+def library_logs_to_stderr(level: int) -> None:
+    """The same for what storage and the engine say, which know the standard library's logging only."""
+    handler = logging.StreamHandler(cast(TextIO, LossyStderr()))
+    handler.setFormatter(logging.Formatter("timestamp=%(asctime)s level=%(levelname)s event=%(message)r"))
+    logging.getLogger("pulse").handlers = [handler]
+    logging.getLogger("pulse").setLevel(level)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,6 +1,6 @@
 """The queue as the consumer sees it: claimed messages with their payloads, leases, and what ends a message early."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
 from pulse.messages.records import PENDING, Work
 from pulse.messages.tables import MessageTables
-from pulse.storage.claims import READY, SUSPECT_AFTER, Claimed, Claims, chunks
+from pulse.storage.claims import Claimed, Claims, chunks
 from pulse.storage.database import Database
 
 OnCancel = Callable[[str], None]
@@ -36,15 +36,11 @@ class MessageQueue:
         return (await self._with_payloads([claimed]))[0] if claimed else None
 
     async def suspects_wait(self) -> bool:
-        """Whether there is a message that only `claim_suspect` would return now."""
-        c = self._tables.messages.c
-        due = (c.state == READY) & (c.deaths >= SUSPECT_AFTER) & (c.due_at <= self._database.now())
-        async with self._database.read() as connection:
-            return await connection.scalar(select(c.id).where(due).limit(1)) is not None
+        return await self._claims.suspects_wait()
 
-    async def renew(self, works: list[Work]) -> None:
-        """Prolongs the leases of these messages; one that is left out runs out and is swept."""
-        await self._claims.renew([(work.id, work.epoch) for work in works])
+    async def renew(self, works: Sequence[Work]) -> set[str]:
+        """Prolongs the leases of these messages; the ids of those that are still held."""
+        return await self._claims.renew([(work.id, work.epoch) for work in works])
 
     async def sweep(self) -> int:
         return await self._claims.sweep()
@@ -52,7 +48,7 @@ class MessageQueue:
     async def take_over(self) -> int:
         return await self._claims.take_over()
 
-    async def release(self, works: list[Work], delay_ms: int = 0) -> None:
+    async def release(self, works: Sequence[Work], delay_ms: int = 0) -> None:
         """Hands messages back, to be claimed again after the delay."""
         claimed = [Claimed(work.id, work.organization_id, work.epoch) for work in works]
         await self._claims.release(claimed, delay_ms)

@@ -1,13 +1,15 @@
 """One kind of claimable work: a row that one worker holds for a while, and that nobody loses.
 
-A row is `ready`, `running`, `blocked` (it waits behind another of its lane), or in a state of its noun's own. A claim
+A row is `ready`, `running`, `blocked` (it waits behind another of its lane), `waiting` (for its `due_at`, until `wake`
+makes it ready), or in a state of its noun's own. A claim
 makes ready rows running under an *owner* (unique to one start of one process), raises their *epoch*, and ends by
 itself when the *lease* runs out, by the database's time. Whatever the holder writes later goes through `fence` first,
 inside the same transaction: rows whose epoch has moved on are left out, so a worker that was frozen, cut off or
 declared dead can change nothing any more.
 
 **Fair.** A batch is of one tenant; the next batch is of the next tenant that has work, in turn, found by one step in an
-index that holds ready rows only. A tenant with a hundred thousand waiting rows costs the others one batch.
+index that holds ready rows only. A tenant with a hundred thousand waiting rows costs the others one batch. Where the
+table has a `priority`, the lowest of a tenant goes first.
 
 **Lanes.** Rows of a tenant that share a lane run one after another, by id. Only the head of a lane is ever ready; when
 a row leaves the queue, `promote` makes the next one ready in the same transaction. On PostgreSQL the two sides (a row
@@ -53,11 +55,15 @@ from pulse.storage.rows import given, parameter
 
 LEASE_MS = 15_000
 SUSPECT_AFTER = 2
-READY, RUNNING, BLOCKED, HELD = "ready", "running", "blocked", "held"
+READY, RUNNING, BLOCKED, HELD, WAITING = "ready", "running", "blocked", "held", "waiting"
 UNFINISHED = (READY, RUNNING, BLOCKED, HELD)
 T = TypeVar("T")
 # More than this many values in one IN list is more than a statement should carry.
 CHUNK = 500
+WAKE_LIMIT = 1_000
+# The `due_at` of a row that waits for something other than a time.
+NEVER = 1 << 62
+TENANT = "organization_id"
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,10 @@ class Claimed:
     lone_deaths: int = 0
 
 
-def claim_columns() -> list[Column[object]]:
-    """The columns that a table of claimable rows must have, besides its `id`."""
+def claim_columns(tenant: str = TENANT) -> list[Column[object]]:
+    """The columns that a table of claimable rows must have, besides its `id`; `tenant` names the one of the tenant."""
     columns: list[Column[object]] = [
-        Column("organization_id", String, nullable=False),
+        Column(tenant, String, nullable=False),
         Column("state", String, nullable=False),
         Column("lane", String),
         Column("due_at", BigInteger, nullable=False),
@@ -87,7 +93,7 @@ def claim_columns() -> list[Column[object]]:
     return columns
 
 
-def claim_indexes(table: Table) -> list[Index]:
+def claim_indexes(table: Table, tenant: str = TENANT) -> list[Index]:
     """The partial indexes behind claims: each holds only the rows that its question is about."""
     c = table.c
     ready, running = c.state == READY, c.state == RUNNING
@@ -98,19 +104,33 @@ def claim_indexes(table: Table) -> list[Index]:
         return Index(f"{name}_{suffix}", *columns, sqlite_where=where, postgresql_where=where)
 
     return [
-        partial("ready", ready, c.organization_id, c.due_at, c.id),
+        partial("ready", ready, c[tenant], *_order(table)),
         partial("suspects", ready & (c.deaths >= SUSPECT_AFTER), c.id),
         partial("running", running, c.owner, c.lease_until),
-        partial("lanes", unfinished, c.organization_id, c.lane, c.id),
+        partial("lanes", unfinished, c[tenant], c.lane, c.id),
     ]
+
+
+def waiting_index(table: Table) -> Index:
+    """The index behind `wake`, for tables whose rows may be waiting."""
+    waiting = table.c.state == WAITING
+    return Index(f"{table.name}_waiting", table.c.due_at, sqlite_where=waiting, postgresql_where=waiting)
+
+
+def _order(table: Table) -> list[ColumnElement[Any]]:
+    """What a tenant's rows are claimed by, first to last."""
+    return [table.c[name] for name in ("priority", "due_at", "id") if name in table.c]
 
 
 class Claims:
     """Claims on the rows of `table`, for one `owner`. Keeps nothing but whose turn it was last."""
 
-    def __init__(self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS) -> None:
+    def __init__(
+        self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS, tenant: str = TENANT
+    ) -> None:
         self._database = database
         self._table = table
+        self._tenant = table.c[tenant]
         self._owner = owner
         self._lease_ms = lease_ms
         self._last_tenant = ""
@@ -118,9 +138,7 @@ class Claims:
 
     async def claim(self, limit: int) -> list[Claimed]:
         """At most `limit` due rows of the tenant whose turn it is, oldest first; suspects are passed over."""
-        tenant, claimed = await self._database.transact(partial(self._claim, limit))
-        self._last_tenant = tenant or self._last_tenant
-        return claimed
+        return await self._database.transact(partial(self.claim_in, limit))
 
     def held_from_birth(self) -> dict[str, object]:
         """Values for rows that are inserted as running: claimed by this owner, in the transaction that makes them."""
@@ -129,12 +147,17 @@ class Claims:
 
     async def claim_suspect(self) -> Claimed | None:
         """The oldest suspect, to be run while this worker runs nothing else; None when there is none."""
-        suspect = self._table.c.deaths >= SUSPECT_AFTER
-        taken = await self._database.transact(lambda connection: self._take(connection, 1, suspect, alone=True))
-        return taken[0] if taken else None
+        return await self._database.transact(self.claim_suspect_in)
 
-    async def renew(self, held: Sequence[tuple[str, int]]) -> int:
-        """Prolongs the leases of these (id, epoch) pairs; how many of them are still held. The others run out."""
+    async def suspects_wait(self) -> bool:
+        """Whether there is a row that only `claim_suspect` would return now."""
+        c = self._table.c
+        due = (c.state == READY) & (c.deaths >= SUSPECT_AFTER) & (c.due_at <= self._database.now())
+        async with self._database.read() as connection:
+            return await connection.scalar(select(c.id).where(due).limit(1)) is not None
+
+    async def renew(self, held: Sequence[tuple[str, int]]) -> set[str]:
+        """Prolongs the leases of these (id, epoch) pairs; the ids of those that are still held."""
         return await self._database.transact(partial(self._renew, list(held)))
 
     async def release(self, claimed: Sequence[Claimed], delay_ms: int = 0) -> None:
@@ -146,11 +169,38 @@ class Claims:
         """Makes rows with an expired lease ready again and counts the death of their holder; how many there were."""
         return await self._bury(self._table.c.lease_until < self._database.now())
 
+    async def wake(self) -> int:
+        """Makes waiting rows ready that are due, at most WAKE_LIMIT, the longest due first; how many there were."""
+        c = self._table.c
+        due = select(c.id).where(c.state == WAITING, c.due_at <= self._database.now()).order_by(c.due_at)
+        woken = update(self._table).where(c.id.in_(self._database.locked(due.limit(WAKE_LIMIT)))).values(state=READY)
+        return await self._database.transact(lambda connection: connection.execute(woken).rowcount)
+
+    async def next_due(self) -> int | None:
+        """The `due_at` of the waiting row that is due first; None when no row waits for a time."""
+        c = self._table.c
+        async with self._database.read() as connection:
+            first = await connection.scalar(select(func.min(c.due_at)).where(c.state == WAITING))
+        return None if first is None or first >= NEVER else int(first)
+
     async def take_over(self) -> int:
         """Makes the rows of every other owner ready again: for whoever knows that no other owner is alive."""
         return await self._bury(self._table.c.owner != self._owner)
 
     # ---- within a transaction of others ----------------------------------------------------------------------
+
+    def claim_in(self, limit: int, connection: Connection) -> list[Claimed]:
+        """What `claim` does."""
+        tenant = self._next_tenant(connection)
+        if tenant is None:
+            return []
+        self._last_tenant = tenant
+        return self._take(connection, limit, self._tenant == tenant, self._table.c.deaths < SUSPECT_AFTER)
+
+    def claim_suspect_in(self, connection: Connection) -> Claimed | None:
+        """What `claim_suspect` does."""
+        taken = self._take(connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True)
+        return taken[0] if taken else None
 
     def fence(self, connection: Connection, held: Iterable[tuple[str, int]]) -> set[str]:
         """Of `(id, epoch)` pairs the ids that are still held, locked until the transaction ends."""
@@ -189,38 +239,29 @@ class Claims:
         c = self._table.c
         found: set[tuple[str, str]] = set()
         for part in chunks(sorted(set(lanes))):
-            wanted = tuple_(c.organization_id, c.lane).in_(part)
-            rows = connection.execute(
-                select(c.organization_id, c.lane).where(wanted, _unfinished(self._table)).distinct()
-            )
-            found.update((row.organization_id, row.lane) for row in rows)
+            wanted = tuple_(self._tenant, c.lane).in_(part)
+            rows = connection.execute(select(self._tenant, c.lane).where(wanted, _unfinished(self._table)).distinct())
+            found.update((row[0], row[1]) for row in rows)
         return found
 
     def promote(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Makes the head of each (tenant, lane) ready, if it was blocked. Call it when a row has left the lane."""
         c = self._table.c
         for part in chunks(sorted(set(lanes))):
-            wanted = tuple_(c.organization_id, c.lane).in_(part)
-            heads = select(func.min(c.id)).where(wanted, _unfinished(self._table)).group_by(c.organization_id, c.lane)
+            wanted = tuple_(self._tenant, c.lane).in_(part)
+            heads = select(func.min(c.id)).where(wanted, _unfinished(self._table)).group_by(self._tenant, c.lane)
             connection.execute(update(self._table).where(c.id.in_(heads), c.state == BLOCKED).values(state=READY))
 
     # ---- the transactions ------------------------------------------------------------------------------------
 
-    def _claim(self, limit: int, connection: Connection) -> tuple[str | None, list[Claimed]]:
-        tenant = self._next_tenant(connection)
-        if tenant is None:
-            return None, []
+    def _renew(self, held: list[tuple[str, int]], connection: Connection) -> set[str]:
         c = self._table.c
-        return tenant, self._take(connection, limit, c.organization_id == tenant, c.deaths < SUSPECT_AFTER)
-
-    def _renew(self, held: list[tuple[str, int]], connection: Connection) -> int:
-        c = self._table.c
-        renewed = 0
+        renewed: set[str] = set()
         for part in chunks(held):
             mine = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
             lease_until = self._database.now() + self._lease_ms
-            done = connection.execute(update(self._table).where(mine).values(lease_until=lease_until))
-            renewed += done.rowcount
+            done = connection.execute(update(self._table).where(mine).values(lease_until=lease_until).returning(c.id))
+            renewed.update(done.scalars())
         return renewed
 
     def _release(self, held: list[tuple[str, int]], delay_ms: int, connection: Connection) -> None:
@@ -233,8 +274,8 @@ class Claims:
     def _next_tenant(self, connection: Connection) -> str | None:
         c = self._table.c
         ready = and_(c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER)
-        first = select(func.min(c.organization_id)).where(ready)
-        after: str | None = connection.scalar(first.where(c.organization_id > self._last_tenant))
+        first = select(func.min(self._tenant)).where(ready)
+        after: str | None = connection.scalar(first.where(self._tenant > self._last_tenant))
         if after is None:
             after = connection.scalar(first)
         return after
@@ -248,7 +289,7 @@ class Claims:
     ) -> list[Claimed]:
         c = self._table.c
         due = and_(c.state == READY, c.due_at <= self._database.now(), *which)
-        oldest = select(c.id).where(due).order_by(c.due_at, c.id).limit(limit)
+        oldest = select(c.id).where(due).order_by(*_order(self._table)).limit(limit)
         picked = self._database.locked(oldest).cte("picked")
         rows = connection.execute(
             update(self._table)
@@ -260,7 +301,7 @@ class Claims:
                 lease_until=self._database.now() + self._lease_ms,
                 alone=true() if alone else false(),
             )
-            .returning(c.id, c.organization_id, c.epoch, c.lone_deaths)
+            .returning(c.id, self._tenant, c.epoch, c.lone_deaths)
         )
         return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pulse.consumer import consumer
+from pulse.storage import claim_loop
 from tests.integration.consumer.workshop import Workshop, open_workshop
 
 
@@ -13,7 +14,7 @@ from tests.integration.consumer.workshop import Workshop, open_workshop
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of the consumer, shortened."""
     monkeypatch.setattr(consumer, "RETRY_S", 0.001)
-    monkeypatch.setattr(consumer, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(claim_loop, "LONGEST_WAIT_S", 0.05)
 
 
 @pytest.fixture

@@ -113,12 +113,12 @@ async def test_renewing_prolongs_exactly_the_named_leases_that_are_held(tasks: T
     rows = await tasks.claims("w1").claim(3)
     clock.ms += LEASE_MS - 1
     held = [(rows[0].id, rows[0].epoch), (rows[1].id, rows[1].epoch + 1)]
-    assert await tasks.claims("w1").renew(held) == 1
-    assert await tasks.claims("w1").renew([]) == 0
+    assert await tasks.claims("w1").renew(held) == {rows[0].id}
+    assert await tasks.claims("w1").renew([]) == set()
     clock.ms += 2
     assert await tasks.claims("w2").sweep() == 2
     assert await tasks.states() == {"t1": "running", "t2": "ready", "t3": "ready"}
-    assert await tasks.claims("w1").renew([(row.id, row.epoch) for row in rows]) == 1
+    assert await tasks.claims("w1").renew([(row.id, row.epoch) for row in rows]) == {"t1"}
 
 
 async def test_releasing_counts_no_death(tasks: Tasks, clock: SetClock) -> None:
@@ -224,7 +224,7 @@ async def test_a_row_may_be_held_from_its_birth(tasks: Tasks, clock: SetClock) -
     async with tasks.database.write() as connection:
         await connection.execute(insert(tasks.table).values(born))
     assert await tasks.claims("w2").claim(1) == []
-    assert await claims.renew([("t1", 1)]) == 1
+    assert await claims.renew([("t1", 1)]) == {"t1"}
     assert await fenced(tasks, ("t1", 1)) == {"t1"}
     assert await expire(tasks, clock) == 1
     assert await fenced(tasks, ("t1", 1)) == set()

@@ -2,16 +2,27 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
-
-import structlog
+from typing import Protocol
 
 from pulse.core.errors import PulseError
-from pulse.messages.queue import MessageQueue
 from pulse.storage.claims import LEASE_MS
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
+
+
+class Swept(Protocol):
+    """Claimable rows, as the sweeper sees them."""
+
+    async def sweep(self) -> int:
+        """Frees the rows whose lease has run out; how many there were."""
+        ...
+
+    async def suspects_wait(self) -> bool:
+        """Whether there is a row that is to be claimed alone."""
+        ...
 
 
 class Heartbeat:
@@ -42,7 +53,7 @@ class Heartbeat:
             if await self._renew():
                 renewed = asked
             elif time.monotonic() - renewed > self._lease_s * 2 / 3:
-                log.error("leases_not_renewed", seconds=round(time.monotonic() - renewed, 1))
+                log.error("leases not renewed for %.1f s: what runs is stopped", time.monotonic() - renewed)
                 await self._lost()
 
     async def _renew(self) -> bool:
@@ -50,9 +61,9 @@ class Heartbeat:
             async with asyncio.timeout(self._lease_s / 3):
                 await self._renew_leases()
         except (PulseError, TimeoutError) as error:
-            log.warning("renewal_failed", reason=str(error))
+            log.warning("leases not renewed: %s", error)
         except Exception:
-            log.exception("renewal_failed")
+            log.exception("leases not renewed")
         else:
             return True
         return False
@@ -67,8 +78,8 @@ class Sweeper:
 
     name = "sweeper"
 
-    def __init__(self, queue: MessageQueue, suspects_wait: Callable[[], None], lease_ms: int = LEASE_MS) -> None:
-        self._queue = queue
+    def __init__(self, rows: Swept, suspects_wait: Callable[[], None], lease_ms: int = LEASE_MS) -> None:
+        self._rows = rows
         self._suspects_wait = suspects_wait
         self._pause_s = lease_ms / 2000
         self._task: asyncio.Task[None] | None = None
@@ -82,13 +93,13 @@ class Sweeper:
     async def _run(self) -> None:
         while True:
             try:
-                await self._queue.sweep()
-                if await self._queue.suspects_wait():
+                await self._rows.sweep()
+                if await self._rows.suspects_wait():
                     self._suspects_wait()
             except PulseError as error:
-                log.warning("sweep_failed", reason=error.message)
+                log.warning("expired leases not freed: %s", error.message)
             except Exception:
-                log.exception("sweep_failed")
+                log.exception("expired leases not freed")
             await asyncio.sleep(self._pause_s)
 
 
