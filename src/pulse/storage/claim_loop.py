@@ -60,11 +60,20 @@ class ClaimLoop(ABC, Generic[W]):
 
     name = "worker"
 
-    def __init__(self, source: Source[W], *, concurrency: int, batch: int = 64, grace_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        source: Source[W],
+        *,
+        concurrency: int,
+        batch: int = 64,
+        grace_s: float = 10.0,
+        longest_wait_s: float | None = None,
+    ) -> None:
         self.source = source
         self.concurrency = concurrency
         self._batch = batch
         self._grace_s = grace_s
+        self._longest_wait_s = longest_wait_s or LONGEST_WAIT_S
         self._running: dict[str, tuple[W, asyncio.Task[None]]] = {}
         self._news = asyncio.Event()
         self._lost: set[tuple[str, int]] = set()
@@ -138,6 +147,12 @@ class ClaimLoop(ABC, Generic[W]):
         await self._cancel([key for key, _ in lost & self._lost])
         self._lost = lost
 
+    async def until_one_ends(self, seconds: float) -> None:
+        """Returns when something that runs has ended, or after so long."""
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
     @property
     def in_flight(self) -> int:
         return len(self._running)
@@ -156,7 +171,7 @@ class ClaimLoop(ABC, Generic[W]):
             except Exception:
                 log.exception("nothing claimed")
                 started = 0
-            wait = SHORTEST_WAIT_S if started else min(wait * 2, LONGEST_WAIT_S)
+            wait = SHORTEST_WAIT_S if started else min(wait * 2, self._longest_wait_s)
             if not started or len(self._running) >= self.concurrency:
                 await self._news_or(wait)
 

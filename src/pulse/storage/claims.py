@@ -11,9 +11,14 @@ declared dead can change nothing any more.
 index that holds ready rows only. A tenant with a hundred thousand waiting rows costs the others one batch. Where the
 table has a `priority`, the lowest of a tenant goes first.
 
+**Waiting.** A waiting row is not claimable and costs the claims of others nothing, however many there are. `wake` makes
+those ready whose time has come; `rouse` does so for other reasons.
+
 **Lanes.** Rows of a tenant that share a lane run one after another, by id. Only the head of a lane is ever ready; when
 a row leaves the queue, `promote` makes the next one ready in the same transaction. On PostgreSQL the two sides (a row
-that joins, a row that leaves) meet at an advisory lock on the lane, so that neither overlooks the other.
+that joins, a row that leaves) meet at an advisory lock on the lane, so that neither overlooks the other. Where the
+table has a `lane_limit`, a lane is a limit instead: so many of its rows are ready or running at once, the others are
+blocked, and waiting ones do not count.
 
 **Blame.** Expired leases return by `sweep`, a loop that always runs. That a process died says nothing about its rows at
 first: a deploy kills processes too. A row whose holder died twice running is a *suspect*: it is claimed alone, by
@@ -22,7 +27,7 @@ at the third is for the noun to decide.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -39,6 +44,7 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    case,
     cast,
     false,
     func,
@@ -126,13 +132,22 @@ class Claims:
     """Claims on the rows of `table`, for one `owner`. Keeps nothing but whose turn it was last."""
 
     def __init__(
-        self, database: Database, table: Table, owner: str, *, lease_ms: int = LEASE_MS, tenant: str = TENANT
+        self,
+        database: Database,
+        table: Table,
+        owner: str,
+        *,
+        lease_ms: int = LEASE_MS,
+        tenant: str = TENANT,
+        also_set: Mapping[str, object] | None = None,
     ) -> None:
+        """`also_set`: columns that a claim sets besides its own, to values or expressions."""
         self._database = database
         self._table = table
         self._tenant = table.c[tenant]
         self._owner = owner
         self._lease_ms = lease_ms
+        self._also_set = dict(also_set or {})
         self._last_tenant = ""
         self._endings: dict[tuple[str, ...], ReturningUpdate[Any]] = {}
 
@@ -173,8 +188,8 @@ class Claims:
         """Makes waiting rows ready that are due, at most WAKE_LIMIT, the longest due first; how many there were."""
         c = self._table.c
         due = select(c.id).where(c.state == WAITING, c.due_at <= self._database.now()).order_by(c.due_at)
-        woken = update(self._table).where(c.id.in_(self._database.locked(due.limit(WAKE_LIMIT)))).values(state=READY)
-        return await self._database.transact(lambda connection: connection.execute(woken).rowcount)
+        which = c.id.in_(self._database.locked(due.limit(WAKE_LIMIT)))
+        return await self._database.transact(lambda connection: self.rouse(connection, which))
 
     async def next_due(self) -> int | None:
         """The `due_at` of the waiting row that is due first; None when no row waits for a time."""
@@ -226,6 +241,22 @@ class Claims:
             known = self._endings[columns] = update(self._table).where(still).values(values).returning(c.id)
         return known
 
+    def rouse(self, connection: Connection, which: ColumnElement[bool]) -> int:
+        """Makes those waiting rows ready that `which` names, or blocked where their lane is full; how many."""
+        c = self._table.c
+        state = case((c.lane.is_(None), READY), else_=BLOCKED)
+        due = case((c.due_at > self._database.now(), self._database.now()), else_=c.due_at)
+        roused = update(self._table).where(which, c.state == WAITING).values(state=state, due_at=due)
+        rows = connection.execute(roused.returning(self._tenant, c.lane)).all()
+        self.fill(connection, {(row[0], row[1]) for row in rows if row[1] is not None})
+        return len(rows)
+
+    def fill(self, connection: Connection, lanes: Collection[tuple[str, str]]) -> None:
+        """Locks these (tenant, lane) pairs and promotes what may go on in them."""
+        if lanes:
+            self.lock_lanes(connection, lanes)
+            self.promote(connection, lanes)
+
     def lock_lanes(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Holds (tenant, lane) pairs until the transaction ends, against others that join or leave them."""
         if self._database.dialect == "sqlite":
@@ -247,10 +278,26 @@ class Claims:
     def promote(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Makes the head of each (tenant, lane) ready, if it was blocked. Call it when a row has left the lane."""
         c = self._table.c
+        if "lane_limit" in c:
+            for tenant, lane in sorted(set(lanes)):
+                self._promote_within_limit(connection, and_(self._tenant == tenant, c.lane == lane))
+            return
         for part in chunks(sorted(set(lanes))):
             wanted = tuple_(self._tenant, c.lane).in_(part)
             heads = select(func.min(c.id)).where(wanted, _unfinished(self._table)).group_by(self._tenant, c.lane)
             connection.execute(update(self._table).where(c.id.in_(heads), c.state == BLOCKED).values(state=READY))
+
+    def _promote_within_limit(self, connection: Connection, lane: ColumnElement[bool]) -> None:
+        c = self._table.c
+        blocked = select(c.id, c.lane_limit).where(lane, c.state == BLOCKED).order_by(*_order(self._table))
+        first = connection.execute(blocked.limit(1)).first()
+        if first is None:
+            return
+        active = select(func.count()).select_from(self._table).where(lane, c.state.in_([READY, RUNNING]))
+        free = first.lane_limit - (connection.scalar(active) or 0)
+        if free > 0:
+            head = select(blocked.limit(free).subquery().c.id)
+            connection.execute(update(self._table).where(c.id.in_(head)).values(state=READY))
 
     # ---- the transactions ------------------------------------------------------------------------------------
 
@@ -300,6 +347,7 @@ class Claims:
                 epoch=c.epoch + 1,
                 lease_until=self._database.now() + self._lease_ms,
                 alone=true() if alone else false(),
+                **self._also_set,
             )
             .returning(c.id, self._tenant, c.epoch, c.lone_deaths)
         )

@@ -31,29 +31,33 @@ STANDSTILL_MS = 15_000
 
 
 class Database:
-    """Connections to one database. `prefix` begins the name of every table; `clock` replaces database time in tests."""
+    """Connections to one database. `prefix` begins the name of every table; `clock` replaces database time in tests.
+
+    Of an AsyncEngine of the application's own the connections are used where it is PostgreSQL's, and left open by
+    `close`; for SQLite, whose connections must be set up in one way, its file is opened anew.
+    """
 
     def __init__(
         self,
-        url: str,
+        url: str | AsyncEngine,
         *,
         prefix: str = "pulse_",
         pool_size: int = 10,
         clock: Clock | None = None,
     ) -> None:
-        self.url = _checked(url)
+        self.url = _checked(url if isinstance(url, str) else url.url)
         self.prefix = prefix
         self.dialect: Dialect = "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         self._clock = clock
-        self._writer, self._reader = self._engines(pool_size)
+        given = None if isinstance(url, str) or self.dialect == "sqlite" else url
+        self._owned = given is None
+        self._writer, self._reader = self._engines(pool_size) if given is None else _two_of(given)
         self._turn = asyncio.Lock()
         self._thread = WriterThread(self.url) if self.dialect == "sqlite" else None
 
     def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         if self.dialect == "postgresql":
-            engine = _postgresql_engine(self.url, pool_size)
-            # A later statement of a reader sees what the first one saw, as it does on SQLite.
-            return engine, engine.execution_options(isolation_level="REPEATABLE READ")
+            return _two_of(_postgresql_engine(self.url, pool_size))
         return sqlite_engine(self.url, writes=True), sqlite_engine(self.url, writes=False)
 
     async def transact(self, work: Callable[[Connection], T]) -> T:
@@ -121,6 +125,8 @@ class Database:
 
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and only the writer may do that.
+        if not self._owned:
+            return
         await self._reader.dispose()
         if self._thread is not None:
             async with self._turn:
@@ -128,7 +134,13 @@ class Database:
         await self._writer.dispose()
 
 
-def _checked(url: str) -> URL:
+def _two_of(engine: AsyncEngine) -> tuple[AsyncEngine, AsyncEngine]:
+    """The engine to write with, and the one to read with."""
+    # A later statement of a reader sees what the first one saw, as it does on SQLite.
+    return engine, engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+def _checked(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
     except Exception:  # noqa: BLE001 - SQLAlchemy raises many kinds for a bad address

@@ -6,7 +6,7 @@ apart. `Insertion` hands rows with bytes in them straight to the driver.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
@@ -18,11 +18,11 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    insert,
     literal_column,
     select,
     type_coerce,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement, Subquery
 from sqlalchemy.types import JSON, TypeEngine
 
@@ -57,22 +57,37 @@ def parameter(rows: Iterable[Sequence[object]]) -> dict[str, str]:
 class Insertion:
     """Inserts rows that are tuples of driver values, in the order of `columns`.
 
+    Where a row is there already: an error, unless `instead` says to `keep` it (whatever is unique about it), or to
+    `replace` what stands in these columns (of the row with the same primary key).
+
     On PostgreSQL they go as one array a column. The driver's own `executemany` sends many rows piecemeal, and a process
     that stood still between two pieces would keep its locks for as long: the server ends transactions that are idle,
     but to it this one would be at work.
     """
 
-    def __init__(self, table: Table, *columns: str) -> None:
+    def __init__(self, table: Table, *columns: str, instead: Literal["keep", "replace"] | None = None) -> None:
         self._table, self._columns = table, columns
+        self._instead = instead
         self._text = ""
 
     def execute(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         piecemeal = connection.dialect.name == "sqlite"
         if not self._text:
-            self._text = str(self._statement(piecemeal=piecemeal).compile(dialect=connection.dialect))
+            made = self._or_else(self._statement(piecemeal=piecemeal), piecemeal=piecemeal)
+            self._text = str(made.compile(dialect=connection.dialect))
         connection.exec_driver_sql(self._text, list(rows) if piecemeal else tuple(map(list, zip(*rows, strict=True))))
 
+    def _or_else(self, made: Any, *, piecemeal: bool) -> Insert:
+        if self._instead == "keep":
+            return made.on_conflict_do_nothing()  # type: ignore[no-any-return]
+        if self._instead == "replace":
+            keys = [column.name for column in self._table.primary_key]
+            values = {name: made.excluded[name] for name in self._columns if name not in keys}
+            return made.on_conflict_do_update(index_elements=keys, set_=values)  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]
+
     def _statement(self, *, piecemeal: bool) -> Insert:
+        insert = sqlite.insert if piecemeal else postgresql.insert
         if piecemeal:
             return insert(self._table).values({name: bindparam(name) for name in self._columns})
         kinds = {name: self._table.c[name].type for name in self._columns}

@@ -1,0 +1,1 @@
+"""How records stand in the database: tables, values, rows of records."""
