@@ -13,6 +13,8 @@ const { Redis } = require("ioredis");
 const pg = require("pg");
 
 const asked = JSON.parse(text);
+// 50 jobs at once are given. Tried here, in runs/s of both shapes: pools of 5 connections 237-528, 10 (the driver's
+// default) 434-564, 20 351-512, 50 342-476; 4, 8 or 16 producers and a backlog of 60, 100 or 200: no more than noise.
 const settings = { concurrency: 50, pool: 10, backlog: 100, producers: 8, ...asked.settings };
 const warmUpSeconds = 2;
 const tenant = "tenant_1";

@@ -1,7 +1,7 @@
 """DBOS at work, in its own virtual environment: `worker.py '{"url": …, "shape": …, "seconds": …, "runs": …}'`.
 
-DBOS gets the best of what was tried here (3.4.0, two shared cores, PostgreSQL 15 beside it). In runs/s, each tried a few
-times for four seconds:
+DBOS gets the best of what was tried here (3.4.0, two shared cores, PostgreSQL 15 beside it). In runs/s, each tried a
+few times for four seconds:
 - live, PostgreSQL: one producer with 8 in flight on 3 executor threads 156-162; 3 in flight 153-156; 8 on 2 threads
   144-148, 16 on 4 150. Callers that each wait for their own workflow 131-161, calling it directly 126-175. The async
   flavour, whose database calls go through threads all the same, 97-153. More than 3 or 4 threads at work only wait for

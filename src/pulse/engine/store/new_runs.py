@@ -6,6 +6,7 @@ A run's id depends on its trigger, its workflow and what started it, so that sta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, case, literal, select, update
@@ -68,7 +69,7 @@ class NewRun:
     origin: Origin
     take: bool = False
 
-    @property
+    @cached_property
     def id(self) -> str:
         key = (self.version.definition_id, self.origin.nonce)
         return derive_id("run", self.trigger.id, *key)

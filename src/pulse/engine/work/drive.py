@@ -84,6 +84,8 @@ class Drive:
         self._held = held
         self._draw = draw
         self._calls: dict[asyncio.Task[Outcome], _Call] = {}
+        # The call that is all there is to do: it needs no task of its own.
+        self._only: _Call | None = None
         # Rows that changed since the last record.
         self._unrecorded: dict[str, WorkflowStepRun] = {}
 
@@ -203,9 +205,20 @@ class Drive:
             if self._office.registry.handler_for(step) is None:
                 missing = not self._fail_if_nobody_has(row, step) or missing
                 continue
-            work = self._office.executor.execute(self._held, row, step, partial(self._emit, row))
-            self._calls[asyncio.create_task(work)] = _Call(row, step)
+            call = _Call(row, step)
+            if len(following.execute) == 1 and not self._calls and not self._may_be_disturbed(following):
+                self._only = call
+            else:
+                self._calls[asyncio.create_task(self._execute(call))] = call
         return not missing or bool(self._calls)
+
+    def _may_be_disturbed(self, following: Advance) -> bool:
+        """Whether something else can happen to the run while a handler is called."""
+        return following.due is not None or self._held.has_open_waits
+
+    async def _execute(self, call: _Call) -> Outcome:
+        emit = partial(self._emit, call.row)
+        return await self._office.executor.execute(self._held, call.row, call.step, emit)
 
     async def _emit(self, row: WorkflowStepRun, signal: Signal, *, wait: bool = False) -> TriggerEnvelope:
         return await self._office.emit_from(self._held, row, signal, wait=wait)
@@ -223,6 +236,9 @@ class Drive:
 
     async def _something_happens(self, due: datetime | None) -> None:
         """Returns when a call has ended (and takes it in), or when it is time to look again."""
+        call, self._only = self._only, None
+        if call is not None:
+            self._take_in(call, await self._execute(call))
         if not self._calls:
             return
         wait = None
@@ -232,8 +248,7 @@ class Drive:
             wait = LOOK_AGAIN_S
         done, _ = await asyncio.wait(self._calls, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            call = self._calls.pop(task)
-            self._take_in(call, task.result())
+            self._take_in(self._calls.pop(task), task.result())
         if self._held.has_open_waits:
             await self._office.news_of(self._held)
 
@@ -244,19 +259,20 @@ class Drive:
             said = f"Attempt {row.attempt} failed: {row.error_message}"
             self._held.logs.append(self._office.executor.log_entry(self._held, said, None, "warn", row.id))
         if row.status == "completed" and isinstance(call.step, Action) and outcome.text is not None:
-            self._held.context[row.step_name] = outcome.text
+            self._keep(row, outcome.text)
 
     def _change(self, rows: Iterable[WorkflowStepRun]) -> None:
         for row in rows:
             self._unrecorded[row.path] = row
             self._held.steps[row.path] = row
             if row.step_type in ("wait", "emit") and row.status == "completed" and row.result is not None:
-                self._held.context[row.step_name] = plain_json(row.result, f"the result of {row.step_name!r}")
-        if self._unrecorded:
-            self._held.run = replace(self._held.run, context=self._context())
+                self._keep(row, plain_json(row.result, f"the result of {row.step_name!r}"))
 
-    def _context(self) -> dict[str, object]:
-        return {row.step_name: row.result for row in self._held.steps.values() if row.step_name in self._held.context}
+    def _keep(self, row: WorkflowStepRun, text: str) -> None:
+        """Adds what a step came to, to the context that later steps see."""
+        self._held.context[row.step_name] = text
+        run = self._held.run
+        self._held.run = replace(run, context={**run.context, row.step_name: row.result})
 
     def _bury_the_dead(self) -> None:
         """Three times the worker died while it ran nothing else: what it was doing has failed."""

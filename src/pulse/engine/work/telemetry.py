@@ -35,7 +35,7 @@ class Telemetry:
 
     def traceparent(self) -> str | None:
         """The W3C trace context in which the caller runs, or None."""
-        if self._tracing is None:
+        if self._tracing is None or not self._tracing.is_on:
             return None
         carrier: dict[str, str] = {}
         self._tracing.propagator.inject(carrier)
@@ -45,7 +45,7 @@ class Telemetry:
     def emit(self, signal_type: str, tenant_id: str) -> Iterator[None]:
         if self._counters is not None:
             self._counters["signals"].labels(signal_type).inc()
-        if self._tracing is None:
+        if self._tracing is None or not self._tracing.is_on:
             yield
             return
         attributes = {"pulse.tenant_id": tenant_id, "pulse.signal_type": signal_type}
@@ -54,7 +54,7 @@ class Telemetry:
 
     @contextlib.contextmanager
     def step(self, held: Held, row: WorkflowStepRun) -> Iterator[StepSpan]:
-        if self._tracing is None:
+        if self._tracing is None or not self._tracing.is_on:
             yield _NO_SPAN
             return
         parent = held.trigger.traceparent
@@ -82,9 +82,15 @@ class Telemetry:
 class _Tracing:
     """What is used of OpenTelemetry."""
 
+    api: Any
     tracer: Any
     propagator: Any
     error: Any
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the application has set a provider of its own: without one every span is nothing."""
+        return not isinstance(self.api.get_tracer_provider(), self.api.ProxyTracerProvider)
 
 
 def _tracing() -> _Tracing | None:
@@ -94,7 +100,7 @@ def _tracing() -> _Tracing | None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     except ModuleNotFoundError:
         return None
-    return _Tracing(trace.get_tracer("pulse.engine"), TraceContextTextMapPropagator(), trace.StatusCode.ERROR)
+    return _Tracing(trace, trace.get_tracer("pulse.engine"), TraceContextTextMapPropagator(), trace.StatusCode.ERROR)
 
 
 def _counters(registry: Any) -> dict[str, Any]:
