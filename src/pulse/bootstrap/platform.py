@@ -3,17 +3,21 @@
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from pulse.bootstrap.application import load_application
+from pulse.bootstrap.bridge import joined, let_leave
 from pulse.bootstrap.face import face
 from pulse.bootstrap.maintenance import Repeated
 from pulse.bootstrap.settings import Settings
 from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_effects, build_sandbox
 from pulse.core.duty import Duty
 from pulse.core.errors import PulseError
+from pulse.engine.engine import Engine
 from pulse.evaluator.trial import Trials
 from pulse.storage.leases import Heartbeat, Sweeper
 from pulse.storage.lockfile import FolderLock
@@ -32,6 +36,7 @@ class OpenData:
         self.url = url
         self.local_token = f"local_{secrets.token_hex(24)}"
         self.registry = CollectorRegistry()
+        self._application: Engine | None = None
         self._lock = FolderLock(settings.data) if settings.is_embedded else None
         try:
             self.parts: Parts = build(settings, self.local_token)
@@ -50,10 +55,21 @@ class OpenData:
             await self.parts.queue.take_over()
         return applied
 
+    def let_signals_leave(self) -> None:
+        """What is stored here waits in the outbox for the application, where one is configured: nothing delivers it.
+
+        Raises Misconfigured where the application cannot be loaded.
+        """
+        if self.settings.app is not None:
+            self._application = load_application(self.settings.app)
+            let_leave(self.parts, self._application)
+
     def app(self) -> ASGIApp:
         return face(self.parts, self.url, self.registry, {"database": self.database_trouble}, {})
 
     async def close(self) -> None:
+        if self._application is not None:
+            await self._application.stop()
         await self.parts.committer.drain()
         await self.parts.bus.stop()
         await self.parts.database.close()
@@ -74,9 +90,9 @@ class OpenData:
 
 
 class Platform:
-    """Receiver, consumer, console and housekeeping on opened data."""
+    """Receiver, consumer, console and housekeeping on opened data; and the application's engine, if there is one."""
 
-    def __init__(self, data: OpenData) -> None:
+    def __init__(self, data: OpenData, application: Engine | None = None) -> None:
         parts = data.parts
         self._data = data
         self._sandbox = build_sandbox(data.settings)
@@ -92,6 +108,9 @@ class Platform:
             Repeated("retention", RETENTION_EVERY_S, parts.retention.enforce),
             Repeated("key-uses", KEY_USES_EVERY_S, self._note_key_uses),
         ]
+        self._of_application: Sequence[Duty] = ()
+        if application is not None:
+            self._of_application = joined(parts, application, data.settings.app or "the application")
 
     def app(self) -> ASGIApp:
         checks = {"database": self._data.database_trouble, "sandbox": self._sandbox_trouble}
@@ -100,12 +119,12 @@ class Platform:
         return face(parts, self._data.url, self._data.registry, checks, notes, trials)
 
     async def start(self) -> None:
-        for duty in self.duties:
+        for duty in (*self.duties, *self._of_application):
             await duty.start()
 
     async def stop(self) -> None:
-        """Stops claiming first, lets what runs finish, and ends the other duties after."""
-        for duty in (self.consumer, *reversed(self.duties)):
+        """The application first, which may still send; then claiming stops, what runs finishes, and the rest ends."""
+        for duty in (*reversed(self._of_application), self.consumer, *reversed(self.duties)):
             with contextlib.suppress(PulseError):
                 await duty.stop()
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from pulse.bootstrap.application import load_application
 from pulse.bootstrap.demo import Demo, make_demo
 from pulse.bootstrap.platform import OpenData, Platform
 from pulse.bootstrap.settings import Settings
 from pulse.bootstrap.wiring import write_private
 from pulse.core.errors import Misconfigured
+from pulse.engine.engine import Engine
 from pulse.storage.lockfile import is_locked
 
 log = structlog.get_logger(__name__)
@@ -51,20 +53,23 @@ Announce = Callable[[Settings, str, Demo | None], Awaitable[None]]
 
 async def serve(settings: Settings, host: str, port: int, *, demo: bool, announce: Announce) -> None:
     """Runs the platform on `host:port` until SIGTERM or SIGINT. `announce` is called once it is ready."""
+    application = None if settings.app is None else load_application(settings.app)
     with contextlib.closing(_listen(host, port)) as listener:
         url = url_of(host, listener.getsockname()[1])
         data = OpenData(settings, url)
         try:
             await data.prepare()
             made = await make_demo(data.parts, settings.data / CREDENTIALS_FILE, url, with_workflows=demo)
-            await _run(data, listener, lambda: announce(settings, url, made))
+            await _run(data, application, listener, lambda: announce(settings, url, made))
         finally:
             (settings.data / RUN_FILE).unlink(missing_ok=True)
             await data.close()
 
 
-async def _run(data: OpenData, listener: socket.socket, ready: Callable[[], Awaitable[None]]) -> None:
-    platform = Platform(data)
+async def _run(
+    data: OpenData, application: Engine | None, listener: socket.socket, ready: Callable[[], Awaitable[None]]
+) -> None:
+    platform = Platform(data, application)
     config = uvicorn.Config(
         platform.app(),
         log_config=None,

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         alias="PULSE_SECRET_KEY",
         description="Master key for stored secrets, old keys after it; made in the data folder if unset.",
     )
+    app: str | None = Field(
+        None,
+        alias="PULSE_APP",
+        description="Engine of an application that `pulse up` runs as well (module:engine); `pulse runs` is about it.",
+    )
     max_message_bytes: int = Field(
         MIB, alias="MAX_MESSAGE_BYTES", ge=1024, le=16 * MIB, description="Largest message, in bytes."
     )

@@ -38,6 +38,7 @@ from pulse.storage.claims import Claims
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
 from pulse.storage.migrations import Branch
+from pulse.storage.outbox import Outbox
 from pulse.tenancy.access import Authenticator
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
@@ -76,6 +77,7 @@ class Parts:
     catalog: Catalog
     intake: Intake
     links: Links
+    outbox: Outbox
     queue: MessageQueue
     outcomes: Outcomes
     reader: MessageReader
@@ -119,6 +121,7 @@ def build(settings: Settings, local_token: str | None = None) -> Parts:
         catalog=catalog,
         intake=intake,
         links=Links(database, messages),
+        outbox=Outbox(database, messages.outbox),
         queue=MessageQueue(database, messages, claims, clock),
         outcomes=Outcomes(messages, committer, claims, intake, waiting.ended),
         reader=reader,

@@ -70,8 +70,8 @@ class Session:
 
 
 @asynccontextmanager
-async def session(data: Path | None) -> AsyncIterator[Session]:
-    """A session on the data folder (or on the configured database)."""
+async def session(data: Path | None, *, sends: bool = False) -> AsyncIterator[Session]:
+    """A session on the data folder (or on the configured database). `sends`: messages may be stored in it."""
     settings = load_settings(data)
     running = find_running(settings.data) if settings.is_embedded else None
     if running is not None:
@@ -82,6 +82,8 @@ async def session(data: Path | None) -> AsyncIterator[Session]:
     opened = OpenData(settings)
     try:
         await opened.prepare()
+        if sends:
+            opened.let_signals_leave()
         headers = {"Authorization": f"Bearer {opened.local_token}"}
         transport = httpx2.ASGITransport(opened.app())
         async with httpx2.AsyncClient(base_url=opened.url, headers=headers, transport=transport) as client:

@@ -11,8 +11,9 @@ import typer
 
 from pulse.bootstrap.demo import Demo
 from pulse.bootstrap.serving import serve
-from pulse.bootstrap.settings import Settings, load_settings
+from pulse.bootstrap.settings import Settings
 from pulse.cli.output import fail, logs_to_stderr, print_json, print_text, run
+from pulse.cli.runs.application import App, settings_for
 from pulse.cli.session import Data, Json
 from pulse.core.errors import Misconfigured
 
@@ -34,10 +35,15 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Make the example workflows at the first start.")
     ] = True,
+    app: App = None,
     json_: Json = False,
 ) -> None:
-    """Runs Pulse: receiver, consumer and API in one process. Ctrl-C or SIGTERM ends it gracefully."""
-    settings = _settings(data, host)
+    """Runs Pulse: receiver, consumer and API in one process. Ctrl-C or SIGTERM ends it gracefully.
+
+    With --app it runs the engine of an application as well: messages whose type the engine has registered become its
+    signals (the tenant is the organization's id), and what its handlers send becomes messages.
+    """
+    settings = _settings(data, host, app)
     logs_to_stderr(logging.INFO, for_good=True)
 
     async def announce(settings: Settings, url: str, made: Demo | None) -> None:
@@ -55,9 +61,9 @@ def vars_of(demo: Demo) -> dict[str, str]:
     return {"apiKey": demo.api_key, "organizationId": demo.organization_id, "environmentId": demo.environment_id}
 
 
-def _settings(data: Path | None, host: str) -> Settings:
+def _settings(data: Path | None, host: str, app: str | None) -> Settings:
     try:
-        settings = load_settings(data)
+        settings = settings_for(app, data)
         if host not in LOOPBACK and settings.secret_key is None:
             raise Misconfigured(f"Listening on {host} needs PULSE_SECRET_KEY: other machines could reach Pulse.")
     except Misconfigured as error:
@@ -67,6 +73,8 @@ def _settings(data: Path | None, host: str) -> Settings:
 
 def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> None:
     print_text(f"Pulse is ready at {url} (data in {settings.data}).")
+    if settings.app is not None:
+        print_text(f"It runs the engine of {settings.app}: look at its runs with `pulse runs list --app {settings.app}`.")
     if made is None:
         print_text("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
         return

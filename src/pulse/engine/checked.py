@@ -36,11 +36,29 @@ def checked(cls: type[T]) -> type[T]:
 
 def wrong_types(record: object) -> list[Fault]:
     """A fault for each field whose value is not of the type that the class says."""
-    cls: Any = type(record)
+    return faults_in(type(record), vars(record))
+
+
+def faults_in(cls: type, values: Mapping[str, Any]) -> list[Fault]:
+    """A fault for each of these values of fields that is not of the type that the class says."""
     return [
-        Fault(name, "wrong_type", f"{cls.__name__}.{name} must be {wanted}, not {said(getattr(record, name))}.")
-        for name, wanted, fits in tests_of(cls)
-        if not fits(getattr(record, name))
+        Fault(path, "wrong_type", f"{cls.__name__}.{path} must be {words(wanted)}, not {said(value)}.")
+        for name, hint, fits in tests_of(cls)
+        if name in values and not fits(values[name])
+        for path, wanted, value in misfits(name, hint, values[name])
+    ]
+
+
+def misfits(path: str, wanted: Any, value: Any) -> list[tuple[str, Any, Any]]:
+    """Where in the value, which does not fit, the fault is: in a list, at each element that does not."""
+    if typing.get_origin(wanted) is not tuple or not isinstance(value, tuple):
+        return [(path, wanted, value)]
+    inner = typing.get_args(wanted)[0]
+    return [
+        misfit
+        for index, each in enumerate(value)
+        if not test_of(inner)(each)
+        for misfit in misfits(f"{path}.{index}", inner, each)
     ]
 
 
@@ -50,10 +68,11 @@ def said(value: object) -> str:
 
 
 @functools.cache
-def tests_of(cls: type) -> tuple[tuple[str, str, Test], ...]:
+def tests_of(cls: type) -> tuple[tuple[str, Any, Test], ...]:
+    """The fields of the class: name, type, and whether a value is of it."""
     hints = typing.get_type_hints(cls)
     fields: Any = dataclasses.fields(cls)
-    return tuple((field.name, words(hints[field.name]), test_of(hints[field.name])) for field in fields)
+    return tuple((field.name, hints[field.name], test_of(hints[field.name])) for field in fields)
 
 
 def test_of(wanted: Any) -> Test:

@@ -15,15 +15,26 @@ class Emit(Protocol):
 
 
 class Send(Protocol):
-    """Posts a message to the platform; the same `key` posts it once. Answers the message's id."""
+    """Posts a message to the platform; the same `key` (it begins with a step's id) posts it once. Answers its id.
 
-    def __call__(self, message: Mapping[str, Any], *, key: str) -> Awaitable[str]: ...
+    `tenant_id` and `environment` are those of the run that sends.
+    """
+
+    def __call__(
+        self, message: Mapping[str, Any], *, key: str, tenant_id: str, environment: str | None
+    ) -> Awaitable[str]: ...
 
 
 Log = Callable[[str, Mapping[str, Any] | None, Level], None]
 
 
-async def no_platform(message: Mapping[str, Any], *, key: str) -> str:  # noqa: ARG001 - a Send
+async def no_platform(
+    message: Mapping[str, Any],  # noqa: ARG001 - a Send
+    *,
+    key: str,  # noqa: ARG001
+    tenant_id: str,  # noqa: ARG001
+    environment: str | None,  # noqa: ARG001
+) -> str:
     raise Misconfigured("This engine has no platform to send messages to: run the application with `pulse up --app`.")
 
 
@@ -63,7 +74,8 @@ class WorkflowContext:
     async def send(self, message: Mapping[str, Any]) -> str:
         """Posts a message to the platform, once however often the step is tried; answers the message's id."""
         self._sent += 1
-        return await self.sender(message, key=f"{self.step.id}:{self._sent}")
+        key = f"{self.step.id}:{self._sent}"
+        return await self.sender(message, key=key, tenant_id=self.tenant_id, environment=self.trigger.environment)
 
 
 def _with_key(signal: Signal, key: str) -> Signal:

@@ -6,10 +6,11 @@ Times are aware datetimes in UTC; JSON values are plain Python values.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pulse.engine.checked import checked
 
+R = TypeVar("R")
 RunStatus = Literal["pending", "running", "waiting", "completed", "failed", "canceled"]
 StepStatus = Literal["pending", "scheduled", "running", "completed", "failed", "skipped"]
 StepType = Literal["action", "condition", "delay", "parallel", "wait", "emit"]
@@ -18,6 +19,17 @@ Level = Literal["debug", "info", "warn", "error"]
 JsonObject = Mapping[str, Any]
 FINISHED_RUN: frozenset[RunStatus] = frozenset({"completed", "failed", "canceled"})
 FINISHED_STEP: frozenset[StepStatus] = frozenset({"completed", "failed", "skipped"})
+
+
+def evolve(record: R, **changes: object) -> R:
+    """A copy of a frozen record with other values in some fields, like `dataclasses.replace`.
+
+    Much quicker than that, which makes the record anew field by field: nothing is checked.
+    """
+    copy = object.__new__(type(record))
+    copy.__dict__.update(record.__dict__)
+    copy.__dict__.update(changes)
+    return copy
 
 
 @checked

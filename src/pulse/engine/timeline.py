@@ -21,12 +21,15 @@ def timeline(
 
 def _woven(steps: list[RunTimelineEntry], logs: list[RunTimelineEntry]) -> list[RunTimelineEntry]:
     """Logs behind the start of their step, where the times are the same."""
+    waiting: dict[str | None, list[RunTimelineEntry]] = {}
+    for log in logs:
+        waiting.setdefault(log.step_name, []).append(log)
     placed: list[RunTimelineEntry] = []
     for entry in steps:
         if entry.type in ("step_completed", "step_failed", "step_skipped"):
-            placed += [log for log in logs if log.step_name == entry.step_name and log not in placed]
+            placed += waiting.pop(entry.step_name, [])
         placed.append(entry)
-    return placed + [log for log in logs if log not in placed]
+    return placed + [log for log in logs if log.step_name in waiting]
 
 
 def _beginning(run: WorkflowRun) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pulse.messages.tables import MessageTables
 from pulse.storage.claims import BLOCKED, READY, Claims, chunks
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
-from pulse.storage.rows import Insertion, given, parameter
+from pulse.storage.rows import Given, Insertion
 
 
 class Worker(Protocol):
@@ -46,10 +46,23 @@ class Nobody:
         return None
 
 
+class Signals(Protocol):
+    """Who is told of messages besides (see signals.py)."""
+
+    def put(self, connection: Connection, messages: Sequence[NewMessage]) -> None:
+        """Part of the transaction that stores these new messages."""
+        ...
+
+    def stored(self) -> None:
+        """Messages were committed."""
+        ...
+
+
 class Intake:
     """Stores messages. Where this process's worker has room and nobody waits, it gets them at once, claimed."""
 
     worker: Worker = Nobody()
+    signals: Signals | None = None
 
     def __init__(self, database: Database, tables: MessageTables, committer: Committer, claims: Claims) -> None:
         self._database = database
@@ -57,8 +70,9 @@ class Intake:
         self._committer = committer
         self._claims = claims
         self._payloads = Insertion(tables.payloads, "id", "payload")
-        self._insert_waiting = _insertion(database, tables.messages, {})
-        self._insert_held = _insertion(database, tables.messages, claims.held_from_birth())
+        self._given = Given(database.dialect, {name: tables.messages.c[name].type for name in _COLUMNS})
+        self._insert_waiting = _insertion(self._given, tables.messages, {})
+        self._insert_held = _insertion(self._given, tables.messages, claims.held_from_birth())
 
     async def accept(self, message: NewMessage) -> Accepted:
         """Stores a message, or finds that it is a repeat. Returns after the commit; raises Unavailable if it cannot."""
@@ -79,8 +93,8 @@ class Intake:
             return
         states = self._states(connection, messages)
         rows = [_row(message, state) for message, state in zip(messages, states, strict=True)]
-        connection.execute(self._insert_waiting, parameter(rows))
-        self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
+        connection.execute(self._insert_waiting, self._given.parameters(rows))
+        self._put_bytes(connection, messages)
 
     def _present(self, connection: Connection, messages: Sequence[NewMessage]) -> set[str]:
         """Those of the ids that are there already."""
@@ -97,6 +111,8 @@ class Intake:
         return [stored.pop(message.id, None) or Accepted(message.id, deduplicated=True) for message in messages]
 
     def _pass_on(self, accepted: Accepted) -> None:
+        if self.signals is not None:
+            self.signals.stored()
         if accepted.work is not None:
             self.worker.take(accepted.work)
         else:
@@ -116,11 +132,17 @@ class Intake:
         direct = {message.id for message in claimed}
         waiting = [_row(m, state) for m, state in zip(messages, states, strict=True) if m.id not in direct]
         if waiting:
-            connection.execute(self._insert_waiting, parameter(waiting))
+            connection.execute(self._insert_waiting, self._given.parameters(waiting))
         if claimed:
-            connection.execute(self._insert_held, parameter(_row(message, None) for message in claimed))
-        self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
+            held = [_row(message, None) for message in claimed]
+            connection.execute(self._insert_held, self._given.parameters(held))
+        self._put_bytes(connection, messages)
         return {message.id: _work(message) for message in claimed}
+
+    def _put_bytes(self, connection: Connection, messages: Sequence[NewMessage]) -> None:
+        self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
+        if self.signals is not None:
+            self.signals.put(connection, messages)
 
     def _states(self, connection: Connection, messages: list[NewMessage]) -> list[str]:
         """Ready, or blocked for those that are not the first of their lane."""
@@ -237,10 +259,9 @@ _COLUMNS = (
 )
 
 
-def _insertion(database: Database, table: Table, instead: Mapping[str, object]) -> Insert:
+def _insertion(given: Given, table: Table, instead: Mapping[str, object]) -> Insert:
     """Inserts given rows, with some values that are the same for all of them."""
-    rows = given(database.dialect, {name: table.c[name].type for name in _COLUMNS})
-    values = {name: rows.c[name] for name in _COLUMNS} | {name: _expression(instead[name]) for name in instead}
+    values = {name: given.rows.c[name] for name in _COLUMNS} | {name: _expression(instead[name]) for name in instead}
     return insert(table).from_select(list(values), select(*values.values()))
 
 

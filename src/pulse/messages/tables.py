@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 
 from pulse.storage.claims import claim_columns, claim_indexes
 from pulse.storage.migrations import Branch
+from pulse.storage.outbox import outbox_table
 
 BRANCH = Branch("messages", Path(__file__).parent / "migrations")
 
@@ -24,6 +25,7 @@ class MessageTables:
     keys: Table
     segments: Table
     links: Table
+    outbox: Table
 
 
 def message_tables(prefix: str) -> MessageTables:
@@ -36,6 +38,7 @@ def message_tables(prefix: str) -> MessageTables:
         _keys(metadata, prefix),
         _segments(metadata, prefix),
         _links(metadata, prefix),
+        outbox_table(metadata, prefix),
     )
 
 

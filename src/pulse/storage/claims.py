@@ -57,7 +57,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from pulse.storage.database import Database
-from pulse.storage.rows import given, parameter
+from pulse.storage.rows import Given
 
 LEASE_MS = 15_000
 SUSPECT_AFTER = 2
@@ -149,7 +149,7 @@ class Claims:
         self._lease_ms = lease_ms
         self._also_set = dict(also_set or {})
         self._last_tenant = ""
-        self._endings: dict[tuple[str, ...], ReturningUpdate[Any]] = {}
+        self._endings: dict[tuple[str, ...], tuple[ReturningUpdate[Any], Given]] = {}
 
     async def claim(self, limit: int) -> list[Claimed]:
         """At most `limit` due rows of the tenant whose turn it is, oldest first; suspects are passed over."""
@@ -227,18 +227,20 @@ class Claims:
 
         A row is `(id, epoch, *values)`; one that is no longer held is left as it is.
         """
-        found = connection.execute(self._ending(tuple(columns)), parameter(rows))
-        return set(found.scalars())
+        statement, given = self._ending(tuple(columns))
+        return set(connection.execute(statement, given.parameters(rows)).scalars())
 
-    def _ending(self, columns: tuple[str, ...]) -> ReturningUpdate[Any]:
+    def _ending(self, columns: tuple[str, ...]) -> tuple[ReturningUpdate[Any], Given]:
         known = self._endings.get(columns)
         if known is None:
             c = self._table.c
             kinds = {name: c[name].type for name in ("id", "epoch", *columns)}
-            rows = given(self._database.dialect, kinds)
+            given = Given(self._database.dialect, kinds)
+            rows = given.rows
             still = and_(c.id == rows.c.id, c.epoch == rows.c.epoch, c.state == RUNNING)
             values = {name: rows.c[name] for name in columns} or {"alone": c.alone}
-            known = self._endings[columns] = update(self._table).where(still).values(values).returning(c.id)
+            ending = update(self._table).where(still).values(values).returning(c.id)
+            known = self._endings[columns] = (ending, given)
         return known
 
     def rouse(self, connection: Connection, which: ColumnElement[bool]) -> int:
@@ -305,10 +307,15 @@ class Claims:
         c = self._table.c
         renewed: set[str] = set()
         for part in chunks(held):
-            mine = and_(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING)
+            # A row that its holder is just writing is passed over: the two could wait for each other.
+            mine = self._database.locked(select(c.id).where(tuple_(c.id, c.epoch).in_(part), c.state == RUNNING))
             lease_until = self._database.now() + self._lease_ms
-            done = connection.execute(update(self._table).where(mine).values(lease_until=lease_until).returning(c.id))
-            renewed.update(done.scalars())
+            prolonged = update(self._table).where(c.id.in_(mine)).values(lease_until=lease_until)
+            renewed.update(connection.execute(prolonged.returning(c.id)).scalars())
+            left = [pair for pair in part if pair[0] not in renewed]
+            if left:
+                kept = select(c.id).where(tuple_(c.id, c.epoch).in_(left), c.state == RUNNING)
+                renewed.update(connection.execute(kept).scalars())
         return renewed
 
     def _release(self, held: list[tuple[str, int]], delay_ms: int, connection: Connection) -> None:

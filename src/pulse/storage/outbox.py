@@ -6,12 +6,16 @@ receiving end tells repeats by that key. An entry whose handler raises stays, an
 it never holds up the entries behind it.
 """
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -25,11 +29,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pulse.core.errors import PulseError
 from pulse.storage.database import Database
 
+log = logging.getLogger(__name__)
 Handler = Callable[[str, bytes], Awaitable[None]]
 MAX_PAUSE_MS = 300_000
 BATCH = 100
+LOOK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,10 @@ class Outbox:
 
     async def put(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
         """Adds entries to the caller's transaction."""
+        await connection.run_sync(self.put_now, entries)
+
+    def put_now(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """The same within a transaction that is a plain function."""
         if entries:
             rows = [
                 {
@@ -82,7 +93,7 @@ class Outbox:
                 }
                 for entry in entries
             ]
-            await connection.execute(insert(self._table), rows)
+            connection.execute(insert(self._table), rows)
 
     async def deliver(self, handlers: Mapping[str, Handler]) -> int:
         """Delivers what is due, at most BATCH entries; how many were delivered."""
@@ -99,7 +110,8 @@ class Outbox:
         for row in waiting:
             try:
                 await handlers[row.topic](row.key, row.payload)
-            except Exception:  # noqa: BLE001 - whatever it is, the entry stays and is tried again
+            except Exception as error:  # noqa: BLE001 - whatever it is, the entry stays and is tried again
+                log.warning("%s %s was not delivered, and will be tried again: %r", row.topic, row.key, error)
                 await self._postpone(row.position, row.attempts)
             else:
                 await self._forget(row.position)
@@ -119,3 +131,44 @@ class Outbox:
         )
         async with self._database.write() as connection:
             await connection.execute(later)
+
+
+class Relay:
+    """A duty: delivers what is in the outbox, at once when it is told of something, and now and then by itself."""
+
+    name = "relay"
+
+    def __init__(self, outbox: Outbox, handlers: Mapping[str, Handler]) -> None:
+        self._outbox = outbox
+        self._handlers = handlers
+        self._something = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def hint(self) -> None:
+        """Something was put, and its transaction is committed."""
+        self._something.set()
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """What is being delivered is cut off: it stays, and is delivered again by whoever is next."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            self._something.clear()
+            try:
+                while await self._outbox.deliver(self._handlers):
+                    pass
+            except PulseError as error:
+                log.warning("the outbox waits: %s", error.message)
+            except Exception:
+                log.exception("the outbox waits")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self._something.wait()

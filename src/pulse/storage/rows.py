@@ -1,7 +1,7 @@
 """Many rows at once, without a look at each: SQLAlchemy's own ways cost more than the database does.
 
-`given` passes rows in one parameter: the statement is the same for any number of them, and the database takes them
-apart. `Insertion` hands rows with bytes in them straight to the driver.
+`Given` passes rows with a statement that is the same for any number of them, and the database takes them apart.
+`Insertion` hands rows with bytes in them straight to the driver.
 """
 
 import json
@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
+    Boolean,
     Connection,
     Insert,
     Integer,
@@ -24,34 +26,57 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ColumnElement, Subquery
-from sqlalchemy.types import JSON, TypeEngine
+from sqlalchemy.types import TypeEngine
 
 from pulse.storage.database import Dialect
 
-# The name of the parameter that `parameter` makes.
+
+class Given:
+    """A table of rows that are passed with a statement, whose text is the same for any number of them.
+
+    `rows` is that table, with `columns`; `parameters` makes of rows, each with a value for every column, what the
+    statement is executed with. SQLite takes them apart from one JSON text, PostgreSQL from one array a column (from
+    JSON it would read the whole row again for each of its values). Times and JSON are passed as text.
+    """
+
+    def __init__(self, dialect: Dialect, columns: Mapping[str, TypeEngine[Any]]) -> None:
+        self._dialect = dialect
+        self._names = [f"given_{place}" for place in range(len(columns))]
+        self.rows = (_of_json if dialect == "sqlite" else _of_arrays)(columns)
+
+    def parameters(self, rows: Iterable[Sequence[object]]) -> dict[str, Any]:
+        if self._dialect == "sqlite":
+            return {ROWS: json.dumps(list(rows), separators=(",", ":"))}
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._names)
+        return dict(zip(self._names, map(list, columns), strict=True))
+
+
+# The name of SQLite's one parameter.
 ROWS = "given_rows"
 
 
-def given(dialect: Dialect, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
-    """A table with these columns, whose rows are the parameter."""
-    if dialect == "sqlite":
-        each: Any = func.json_each(bindparam(ROWS, type_=Text)).table_valued("value", name="each_row")
-    else:
-        each = func.json_array_elements(cast(bindparam(ROWS, type_=Text), JSON)).table_valued("value", name="each_row")
+def _of_json(columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
+    each = func.json_each(bindparam(ROWS, type_=Text)).table_valued("value", name="each_row")
 
     def field(place: int, kind: TypeEngine[Any]) -> ColumnElement[Any]:
-        if dialect == "sqlite":
-            return type_coerce(func.json_extract(each.c.value, literal_column(f"'$[{place}]'")), kind)
-        return cast(each.c.value.op("->>")(literal_column(str(place), Integer)), kind)
+        return type_coerce(func.json_extract(each.c.value, literal_column(f"'$[{place}]'")), kind)
 
     return select(*(field(place, kind).label(name) for place, (name, kind) in enumerate(columns.items()))).subquery(
         "given"
     )
 
 
-def parameter(rows: Iterable[Sequence[object]]) -> dict[str, str]:
-    """The rows, each with a value for every column of `given`, as the statement takes them."""
-    return {ROWS: json.dumps(list(rows), separators=(",", ":"))}
+def _of_arrays(columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
+    arrays = [cast(bindparam(f"given_{place}"), ARRAY(_passed_as(kind))) for place, kind in enumerate(columns.values())]
+    each = func.unnest(*arrays).table_valued(*columns).render_derived(name="each_row")
+    return select(*(cast(each.c[name], kind).label(name) for name, kind in columns.items())).subquery("given")
+
+
+def _passed_as(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What the driver knows to encode as it is; everything else as text."""
+    if isinstance(kind, Boolean):
+        return Boolean()
+    return BigInteger() if isinstance(kind, Integer) else Text()
 
 
 class Insertion:

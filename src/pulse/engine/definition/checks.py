@@ -1,6 +1,7 @@
 """What is wrong with a workflow beyond the types of its fields: every fault at once, each with its path."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,10 @@ ATTEMPTS, BACKOFF_MS = (1, 10), (100, 300_000)
 MAX_NAME = 200
 MAX_STEPS = 1_000
 MAX_DEPTH = 16
+MAX_PRIORITY = 2_147_483_647
 RESERVED = frozenset({"__proto__"})
+# The escape of a NUL character in JSON, and not that of a backslash before "u0000".
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def faults_of(workflow: Workflow) -> list[Fault]:
@@ -29,6 +33,7 @@ def _of_workflow(workflow: Workflow) -> Iterator[Fault]:
         yield from _text(getattr(workflow, name), name)
     if not workflow.steps:
         yield Fault("steps", "empty", "A workflow needs at least one step.")
+    yield from _between(workflow.priority, (-MAX_PRIORITY, MAX_PRIORITY), "priority")
     if workflow.concurrency is not None:
         yield from _between(workflow.concurrency, (1, 100_000), "concurrency")
     if workflow.concurrency_key is not None and workflow.concurrency is None:
@@ -138,8 +143,13 @@ def _of_retry(policy: RetryPolicy, path: str) -> Iterator[Fault]:
 
 
 def _of_delay(step: Delay, path: str) -> Iterator[Fault]:
-    if not 1 <= step.delay_ms <= MAX_DELAY_MS:
-        yield Fault(path, "out_of_range", f"A delay is between 1 ms and 30 days; this one is {step.delay_ms:,} ms.")
+    try:
+        delay_ms = step.delay_ms
+    except (OverflowError, ValueError):
+        yield Fault(path, "out_of_range", "A delay is between 1 ms and 30 days; this one is no finite time.")
+        return
+    if not 1 <= delay_ms <= MAX_DELAY_MS:
+        yield Fault(path, "out_of_range", f"A delay is between 1 ms and 30 days; this one is {delay_ms:,} ms.")
 
 
 def _of_wait(step: Wait, path: str) -> Iterator[Fault]:
@@ -192,7 +202,10 @@ def _text(value: str, path: str) -> Iterator[Fault]:
 
 def _storable(value: Mapping[str, Any], path: str) -> Iterator[Fault]:
     try:
-        if "\\u0000" in json.dumps(value, allow_nan=False):
-            yield Fault(path, "nul", f"{path.rpartition('.')[2]} has a NUL character, which cannot be stored.")
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         yield Fault(path, "not_json", f"{path.rpartition('.')[2]} must be plain JSON: {error}.")
+        return
+    if _NUL.search(text):
+        yield Fault(path, "nul", f"{path.rpartition('.')[2]} has a NUL character, which cannot be stored.")

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pulse.core.errors import Fault, InvalidFields
+from pulse.engine.checked import faults_in
 from pulse.engine.definition.steps import KINDS, MS, Delay, Parallel, RetryPolicy, Step
 from pulse.engine.definition.workflow import RateLimit, Workflow
 
@@ -26,7 +27,7 @@ def camel(name: str) -> str:
 
 
 def to_json(workflow: Workflow) -> JsonDict:
-    """The workflow as plain JSON values; `from_json` gives an equal one back."""
+    """The workflow as plain JSON values; `from_json` gives an equal one back, with its delays in milliseconds."""
     return _record(workflow)
 
 
@@ -74,34 +75,33 @@ class _Reader:
 
     def record(self, cls: type, value: object, path: str) -> Any:
         """One record of that class; None where something is wrong with it."""
+        first = len(self.faults)
         if not isinstance(value, Mapping):
             return self._fault(path, "not_an_object", "This must be a JSON object.")
-        known = {camel(field.name): field for field in dataclasses.fields(cls)}
+        known = {_json_name(cls, field.name): field for field in _written(cls)}
         unknown = [name for name in value if name not in known and not (name == "type" and cls in KINDS.values())]
         for name in unknown:
             self._fault(_at(path, name), "unknown", f"{name} is not known here: use {', '.join(sorted(known))}.")
-        missing = [name for name, field in known.items() if _is_required(field) and name not in value]
+        missing = [name for name in _required(cls) if name not in value]
         for name in missing:
             self._fault(_at(path, name), "missing", f"{name} is missing.")
-        before = len(self.faults)
-        given = {known[name].name: self._value(name, value[name], _at(path, name)) for name in value if name in known}
-        if unknown or missing or len(self.faults) > before:
-            return None
-        return self._made(cls, given, path)
-
-    def _made(self, cls: type, given: JsonDict, path: str) -> Any:
-        try:
-            return cls(**given)
-        except InvalidFields as error:
-            for fault in error.faults:
-                self._fault(_at(path, camel(fault.path)), fault.code, fault.message)
-            return None
+        given: JsonDict = {}
+        for name in value:
+            before = len(self.faults)
+            read = self._value(name, value[name], _at(path, name)) if name in known else None
+            if name in known and len(self.faults) == before:
+                given[known[name].name] = read
+        for fault in faults_in(cls, given):
+            self._fault(_at(path, _json_name(cls, fault.path)), fault.code, fault.message)
+        return cls(**given) if len(self.faults) == first else None
 
     def _value(self, name: str, value: object, path: str) -> Any:
         if name == "steps":
             return self._steps(value, path)
-        if name == "branches" and isinstance(value, list):
-            return tuple(self._steps(branch, f"{path}.{number}") for number, branch in enumerate(value))
+        if name == "branches":
+            return self._branches(value, path)
+        if name == "delayMs" and isinstance(value, float):
+            return self._fault(path, "wrong_type", f"delayMs must be a whole number, not {value}.")
         if name in _NESTED and value is not None:
             return self.record(_NESTED[name], value, path)
         if name in ("retryOn", "giveUpOn") and isinstance(value, list):
@@ -113,12 +113,15 @@ class _Reader:
             return self._fault(path, "not_a_list", "Steps are a list.")
         return tuple(self._step(each, f"{path}.{index}") for index, each in enumerate(value))
 
+    def _branches(self, value: object, path: str) -> Any:
+        if not isinstance(value, list):
+            return self._fault(path, "not_a_list", "Branches are a list of lists of steps.")
+        return tuple(self._steps(branch, f"{path}.{number}") for number, branch in enumerate(value))
+
     def _step(self, value: object, path: str) -> Any:
         kind = value.get("type") if isinstance(value, Mapping) else None
         if not isinstance(value, Mapping) or not isinstance(kind, str) or kind not in KINDS:
             return self._fault(_at(path, "type"), "unknown_type", f"A step has a type: one of {', '.join(KINDS)}.")
-        if kind == "delay" and "delayMs" in value:
-            value = {("ms" if name == "delayMs" else name): each for name, each in value.items()}
         return self.record(KINDS[kind], value, path)
 
     def _moment(self, value: str, path: str) -> Any:
@@ -138,6 +141,21 @@ def _at(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def _json_name(cls: type, name: str) -> str:
+    """The name in JSON of a field, or of a place within one (`retry_on.0`)."""
+    return "delayMs" if cls is Delay and name == "ms" else camel(name)
+
+
+def _written(cls: type) -> list[Any]:
+    """The fields that stand in JSON: of a delay, one for its time."""
+    fields: Any = dataclasses.fields(cls)
+    return [field for field in fields if cls is not Delay or field.name == "ms" or field.name not in MS]
+
+
+def _required(cls: type) -> list[str]:
+    return [_json_name(cls, field.name) for field in _written(cls) if _is_required(field) or field.name == "ms"]
+
+
 def _is_required(field: Any) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
@@ -146,10 +164,7 @@ def _is_required(field: Any) -> bool:
 def json_schema() -> JsonDict:
     """The JSON Schema of `to_json`'s form, draft 2020-12."""
     steps = {kind: _schema_of(cls) for kind, cls in KINDS.items()}
-    steps["delay"]["properties"] = {
-        name: each for name, each in steps["delay"]["properties"].items() if name not in MS
-    } | {"delayMs": {"type": "integer"}}
-    steps["delay"]["required"] = ["type", "name", "delayMs"]
+    steps["delay"]["properties"]["delayMs"] = {"type": "integer"}
     anything: JsonDict = {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in steps]}
     return {
         "$schema": SCHEMA_URL,
@@ -166,14 +181,13 @@ def json_schema() -> JsonDict:
 
 def _schema_of(cls: type) -> JsonDict:
     hints = typing.get_type_hints(cls, localns={"Step": Step, "Parallel": Parallel})
-    fields: Any = dataclasses.fields(cls)
     kind = next((kind for kind, each in KINDS.items() if each is cls), None)
     head: JsonDict = {"type": {"const": kind}} if kind else {}
     return {
         "type": "object",
         "description": re.split(r"\n\s*\n", cls.__doc__ or "")[0],
-        "properties": head | {camel(field.name): _schema(hints[field.name]) for field in fields},
-        "required": [*head, *(camel(field.name) for field in fields if _is_required(field))],
+        "properties": head | {_json_name(cls, each.name): _schema(hints[each.name]) for each in _written(cls)},
+        "required": [*head, *_required(cls)],
         "additionalProperties": False,
     }
 

@@ -32,8 +32,10 @@ class RetryPolicy:
     jitter: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "retry_on", tuple(map(_class_name, self.retry_on)))
-        object.__setattr__(self, "give_up_on", tuple(map(_class_name, self.give_up_on)))
+        for name in ("retry_on", "give_up_on"):
+            given: Any = getattr(self, name)
+            if isinstance(given, list | tuple):
+                object.__setattr__(self, name, tuple(map(_class_name, given)))
 
 
 def _class_name(given: object) -> object:

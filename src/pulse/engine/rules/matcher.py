@@ -29,7 +29,7 @@ def value_at(trigger: TriggerEnvelope, path: str, context: Mapping[str, Any] | N
 def _inside(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(name)
-    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
+    if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
         return value[int(name)]
     return None
 
@@ -52,6 +52,10 @@ def wait_fits(trigger: TriggerEnvelope, match: Mapping[str, Any]) -> bool:
 
 def _same(seen: Any, wanted: Any) -> bool:
     """Equal as JSON values are: true is not 1."""
+    if isinstance(seen, Mapping) and isinstance(wanted, Mapping):
+        return seen.keys() == wanted.keys() and all(_same(seen[name], wanted[name]) for name in wanted)
+    if isinstance(seen, list | tuple) and isinstance(wanted, list | tuple):
+        return len(seen) == len(wanted) and all(map(_same, seen, wanted))
     return bool(seen == wanted) and isinstance(seen, bool) == isinstance(wanted, bool)
 
 

@@ -7,14 +7,14 @@ the same answer; that is also why branches converge exactly once.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from pulse.core.ids import derive_id
 from pulse.engine.definition.steps import Action, Condition, Delay, Emit, Parallel, Step, Wait, handler_of
 from pulse.engine.definition.workflow import Workflow
-from pulse.engine.records import FINISHED_STEP, SkipReason, WorkflowRun, WorkflowStepRun
+from pulse.engine.records import FINISHED_STEP, SkipReason, WorkflowRun, WorkflowStepRun, evolve
 from pulse.engine.rules.transitions import check_step
 
 Standing = Literal["open", "done", "failed"]
@@ -139,7 +139,7 @@ class _Walk:
         if row.scheduled_for is not None and row.scheduled_for > self._at.now:
             return self._until(row.scheduled_for)
         started = self._put(
-            replace(row, status="running", attempt=row.attempt + 1, started_at=self._at.now, scheduled_for=None)
+            evolve(row, status="running", attempt=row.attempt + 1, started_at=self._at.now, scheduled_for=None)
         )
         self._next.execute.append((started, step))
         return "open"
@@ -154,14 +154,14 @@ class _Walk:
     def _delay(self, step: Delay, row: WorkflowStepRun) -> Standing:
         if row.status == "pending":
             due = self._at.now + timedelta(milliseconds=step.delay_ms)
-            row = self._put(replace(row, status="scheduled", scheduled_for=due))
+            row = self._put(evolve(row, status="scheduled", scheduled_for=due))
         due = row.scheduled_for or self._at.now
         return self._until(due) if due > self._at.now else self._complete(row, None)
 
     def _wait(self, step: Wait, row: WorkflowStepRun) -> Standing:
         if row.status == "pending":
             due = None if step.timeout_ms is None else self._at.now + timedelta(milliseconds=step.timeout_ms)
-            row = self._put(replace(row, status="scheduled", scheduled_for=due, started_at=self._at.now))
+            row = self._put(evolve(row, status="scheduled", scheduled_for=due, started_at=self._at.now))
             self._next.waits.append((row, step))
         news = self._at.news.get(row.path)
         if news is not None:
@@ -176,7 +176,7 @@ class _Walk:
         if row.status == "pending":
             if self._at.run.is_dry_run:
                 return self._skip(row, "dry_run")
-            row = self._put(replace(row, status="scheduled", started_at=self._at.now, attempt=row.attempt + 1))
+            row = self._put(evolve(row, status="scheduled", started_at=self._at.now, attempt=row.attempt + 1))
             self._next.emits.append((row, step))
             if not step.wait:
                 return self._complete(row, {"triggerId": child_trigger_id(row.id)})
@@ -187,7 +187,7 @@ class _Walk:
 
     def _parallel(self, step: Parallel, row: WorkflowStepRun) -> Standing:
         if row.status == "pending":
-            row = self._put(replace(row, status="running", started_at=self._at.now))
+            row = self._put(evolve(row, status="running", started_at=self._at.now))
         inside = f"{row.path}."
         if any(each.status == "failed" for path, each in self._rows.items() if path.startswith(inside)):
             return self._wind_up(row, inside)
@@ -228,15 +228,15 @@ class _Walk:
         return row
 
     def _complete(self, row: WorkflowStepRun, result: Mapping[str, Any] | None) -> Standing:
-        self._put(replace(row, status="completed", completed_at=self._at.now, result=result, error_message=None))
+        self._put(evolve(row, status="completed", completed_at=self._at.now, result=result, error_message=None))
         return "done"
 
     def _skip(self, row: WorkflowStepRun, why: SkipReason) -> Standing:
-        self._put(replace(row, status="skipped", completed_at=self._at.now, skip_reason=why, scheduled_for=None))
+        self._put(evolve(row, status="skipped", completed_at=self._at.now, skip_reason=why, scheduled_for=None))
         return "done"
 
     def _fail(self, row: WorkflowStepRun, error: str) -> Standing:
-        self._put(replace(row, status="failed", completed_at=self._at.now, error_message=error))
+        self._put(evolve(row, status="failed", completed_at=self._at.now, error_message=error))
         return "failed"
 
     def _until(self, due: datetime | None) -> Standing:

@@ -1,11 +1,10 @@
 """Which steps of a failed run are run again: pure functions."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pulse.engine.definition.steps import Emit
 from pulse.engine.definition.workflow import Workflow
-from pulse.engine.records import WorkflowStepRun
+from pulse.engine.records import WorkflowStepRun, evolve
 from pulse.engine.rules.progress import step_at
 
 
@@ -25,17 +24,18 @@ def rewound(
     if start is not None:
         # The parallel steps around it go on as well, whatever they had come to.
         around = [row for row in left if start.startswith(f"{row.path}.") and row.status != "failed"]
-        changed += [replace(row, status="running", completed_at=None) for row in around]
+        changed += [evolve(row, status="running", completed_at=None) for row in around]
     return changed, removed
 
 
 def _again(workflow: Workflow, row: WorkflowStepRun) -> WorkflowStepRun:
     step = step_at(workflow, row.path)
     # A step that waited for other runs waits for the same ones again.
-    status = "scheduled" if isinstance(step, Emit) and step.wait and row.status == "failed" else "pending"
-    return replace(
+    waited = isinstance(step, Emit) and step.wait and row.started_at is not None
+    status = "scheduled" if waited else "pending"
+    return evolve(
         row,
-        status="running" if step.type == "parallel" and row.status == "failed" else status,  # type: ignore[arg-type]
+        status="running" if step.type == "parallel" and row.status == "failed" else status,
         attempt=0,
         scheduled_for=None,
         started_at=row.started_at if status == "scheduled" else None,

@@ -1,6 +1,6 @@
 """What people do to runs: cancel, retry. Each is one transaction; what a holder writes afterwards is refused."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -92,15 +92,15 @@ class Control:
         moment = self._ground.values.moment
         named = select(definitions.id).where(definitions.name == where.workflow)
         typed = select(triggers.id).where(triggers.type == where.trigger_type, triggers.id == c.trigger_id)
-        wanted: list[tuple[object, ColumnElement[bool]]] = [
-            (where.tenant_id, c.tenant_id == where.tenant_id),
-            (where.status, c.status == where.status),
-            (where.workflow, c.definition_id.in_(named)),
-            (where.trigger_type, c.trigger_id.in_(typed)),
-            (where.created_after, c.created_at > moment(where.created_after)),
-            (where.created_before, c.created_at < moment(where.created_before)),
+        wanted: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
+            (where.tenant_id, lambda: c.tenant_id == where.tenant_id),
+            (where.status, lambda: c.status == where.status),
+            (where.workflow, lambda: c.definition_id.in_(named)),
+            (where.trigger_type, lambda: c.trigger_id.in_(typed)),
+            (where.created_after, lambda: c.created_at > moment(where.created_after)),
+            (where.created_before, lambda: c.created_at < moment(where.created_before)),
         ]
-        return [condition for given, condition in wanted if given is not None]
+        return [condition() for given, condition in wanted if given is not None]
 
     async def _ids(self, where: RunFilter, also: ColumnElement[bool]) -> list[str]:
         c = self._tables.runs.c
@@ -198,7 +198,10 @@ class Control:
         c, waits = self._tables.runs.c, self._tables.waits
         for row in rows:
             mine = (c.parent_run_id == run.id) & (c.parent_step_run_id == row.id)
-            children = connection.execute(select(*c).where(mine)).all()
+            # Locked: one that ends now sees who waits for it.
+            query = select(*c).where(mine).order_by(c.id)
+            locked = query if self._database.dialect == "sqlite" else query.with_for_update()
+            children = connection.execute(locked).all()
             connection.execute(delete(waits).where(waits.c.id == row.id))
             values = {"id": row.id, "run_id": run.id, "tenant_id": run.tenant_id, "path": row.path}
             trigger = children[0].trigger_id if children else None

@@ -18,7 +18,7 @@ from pulse.engine.records import WorkflowDefinition
 from pulse.engine.store.forms.values import moment_at, moment_of, plain_json
 from pulse.engine.store.ground import Ground
 from pulse.storage.database import Database
-from pulse.storage.rows import given, parameter
+from pulse.storage.rows import Given
 
 KEPT_VERSIONS = 2_000
 
@@ -54,7 +54,7 @@ class DefinitionStore:
         self._ids = ground.ids
         self._clock = ground.clock
         self._versions: OrderedDict[tuple[str, int], Version] = OrderedDict()
-        self._types = given(
+        self._types = Given(
             ground.database.dialect,
             {"tenant_id": tables.definitions.c.tenant_id.type, "type": tables.triggers.c.type.type},
         )
@@ -114,7 +114,7 @@ class DefinitionStore:
         self, connection: Connection, pairs: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], list[Match]]:
         """The enabled workflows for each (tenant, type of signal), oldest first."""
-        c, wanted = self._tables.definitions.c, self._types
+        c, wanted = self._tables.definitions.c, self._types.rows
         query = (
             select(c.tenant_id, c.trigger_type, c.id, c.version, c.environment_filter, c.resource_type_filter)
             .join(wanted, (c.tenant_id == wanted.c.tenant_id) & (c.trigger_type == wanted.c.type))
@@ -122,7 +122,7 @@ class DefinitionStore:
             .order_by(c.id)
         )
         found: dict[tuple[str, str], list[Match]] = {}
-        for row in connection.execute(query, parameter(pairs)):
+        for row in connection.execute(query, self._types.parameters(pairs)):
             found.setdefault((row[0], row[1]), []).append(Match(*row[2:]))
         return found
 

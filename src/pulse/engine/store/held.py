@@ -1,11 +1,12 @@
 """A run as its holder has it: loaded once, then kept up to date in memory while every change is recorded."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pulse.engine.definition.workflow import Workflow
-from pulse.engine.records import ExecutionLog, TriggerEnvelope, WorkflowRun, WorkflowStepRun
+from pulse.engine.records import FINISHED_STEP, ExecutionLog, TriggerEnvelope, WorkflowRun, WorkflowStepRun
 from pulse.engine.rules.progress import Advance, News, Situation, advance
 
 # Whether the action handler of that name may be called again in a replay.
@@ -14,7 +15,7 @@ ReplaySafe = Callable[[str], bool]
 
 @dataclass
 class Held:
-    """A run under a lease. `context` holds the JSON text of each entry, so that it is written without a new encoding.
+    """A run under a lease. `context` holds each entry as it stands in JSON, so that it is encoded once.
 
     `due` is the time for which it was claimed: never later than now, whatever this machine's clock says.
     """
@@ -36,9 +37,18 @@ class Held:
     def has_open_waits(self) -> bool:
         return any(row.step_type in ("wait", "emit") and row.status == "scheduled" for row in self.steps.values())
 
+    @property
+    def has_waited(self) -> bool:
+        return any(row.step_type in ("wait", "emit") for row in self.steps.values())
+
     def apply(self, rows: Iterable[WorkflowStepRun]) -> None:
         for row in rows:
             self.steps[row.path] = row
+
+
+def entry(name: str, text: str) -> str:
+    """An entry of the context as it stands in JSON; `text` is that of its value."""
+    return f"{json.dumps(name)}:{text}"
 
 
 def next_of(held: Held, now: datetime, replay_safe: ReplaySafe, executing: Iterable[str] = ()) -> Advance:
@@ -61,8 +71,11 @@ def begun(held: Held, now: datetime, replay_safe: ReplaySafe) -> list[WorkflowSt
     Recorded in the transaction in which the run is claimed, they save one of their own.
     """
     following = next_of(held, now, replay_safe)
+    rows = list(following.changed.values())
     if following.waits or following.emits or following.ended or not following.execute:
         return []
-    rows = list(following.changed.values())
+    if any(row.status in FINISHED_STEP for row in rows):
+        # The drive takes in what a step came to: its place in the context, and the hooks.
+        return []
     held.apply(rows)
     return rows

@@ -8,7 +8,6 @@ A run that would come to rest is looked at once more under its lock: a signal or
 meanwhile. Then it stays with its holder, who is told the news.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +70,11 @@ class Record:
         """It changes rows of its run and nothing else."""
         return self.state == RUNNING and not self.emissions and not self.waits
 
+    @property
+    def is_end(self) -> bool:
+        """It ends its run, and does nothing else."""
+        return self.state == DONE and not self.emissions and not self.waits
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -104,10 +108,20 @@ class Journal:
         self._write_rows(connection, [record for record in records if record.held.id in held])
         return [Recorded(record.held.id in held) for record in records]
 
+    def finish(self, connection: Connection, records: Sequence[Record]) -> list[Recorded]:
+        """For runs that end, where nothing else happens."""
+        held = self._claims.end(connection, [self._place(record) + _ending(record) for record in records], _LEAVING)
+        mine = [record for record in records if record.held.id in held]
+        self._write_rows(connection, mine)
+        self._fill_lanes(connection, mine)
+        self._end(connection, mine)
+        return [Recorded(record.held.id in held) for record in records]
+
     def settle(self, connection: Connection, records: Sequence[Record]) -> list[Recorded]:
-        """For runs that end or come to rest, and for steps that emit or wait for signals."""
+        """For whatever else can happen: steps that emit or wait for signals, runs that come to rest."""
         pairs = {(w.run.tenant_id, wait.signal_type) for w in records for _, wait in w.waits}
-        self._signals.lock_pairs(connection, pairs, shared=False)
+        if pairs:
+            self._signals.lock_pairs(connection, pairs, shared=False)
         held = self._claims.fence(connection, [(record.held.id, record.held.epoch) for record in records])
         mine = [record for record in records if record.held.id in held]
         self._write_rows(connection, mine)
@@ -132,8 +146,11 @@ class Journal:
             self._claims.end(connection, [self._place(record) for record in staying], _ADVANCING)
         if leaving:
             self._claims.end(connection, [self._place(record) + _ending(record) for record in leaving], _LEAVING)
-            lanes = {(record.run.tenant_id, record.held.lane) for record in leaving if record.held.lane is not None}
-            self._claims.fill(connection, lanes)
+            self._fill_lanes(connection, leaving)
+
+    def _fill_lanes(self, connection: Connection, records: Sequence[Record]) -> None:
+        lanes = {(record.run.tenant_id, record.held.lane) for record in records if record.held.lane is not None}
+        self._claims.fill(connection, lanes)
 
     def _place(self, record: Record) -> tuple[object, ...]:
         """The values of `_ADVANCING`, after the id and the epoch."""
@@ -147,15 +164,17 @@ class Journal:
         emitted = self._signals.emit(connection, [emission for _, emission, _ in record.emissions])
         for (row, emission, waits), done in zip(record.emissions, emitted, strict=True):
             if waits:
-                values = self._wait_values(row) | {"trigger_id": emission.trigger.id, "children": len(done.run_ids)}
+                # A run that was retried may emit what it emitted before: its children may have ended meanwhile.
+                again = record.run.attempt > 1
+                children = self._children.unfinished(connection, row) if again else len(done.run_ids)
+                values = self._wait_values(row) | {"trigger_id": emission.trigger.id, "children": children}
                 connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
         return any(done.run_ids or done.woke_others for done in emitted)
 
     def _begin_waits(self, connection: Connection, record: Record) -> None:
         c = self._tables.waits.c
         for row, wait in record.waits:
-            context = {name: json.loads(text) for name, text in record.held.context.items()}
-            match = resolved(dict(wait.match), record.held.trigger, context)
+            match = resolved(dict(wait.match), record.held.trigger, record.run.context)
             values = self._wait_values(row) | {"signal_type": wait.signal_type, "match": plain_json(match, "a match")}
             connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
             found = self._signals.earlier(connection, record.held.trigger, record.held.id, wait.signal_type, match)
@@ -183,8 +202,9 @@ class Journal:
         """What follows from the end of runs: nobody waits for them in vain."""
         if not records:
             return
-        ids = [record.held.id for record in records]
-        connection.execute(delete(self._tables.waits).where(self._tables.waits.c.run_id.in_(ids)))
+        ids = [record.held.id for record in records if record.held.has_waited]
+        if ids:
+            connection.execute(delete(self._tables.waits).where(self._tables.waits.c.run_id.in_(ids)))
         self._children.ended(connection, [record.run for record in records])
         for record in records:
             if record.on_failure is not None:
@@ -205,6 +225,13 @@ class Children:
         self._database = ground.database
         self._tables = ground.tables
         self._claims = ground.claims
+
+    def unfinished(self, connection: Connection, row: WorkflowStepRun) -> int:
+        """How many of the step's children have not ended. They are locked: one that ends now sees who waits for it."""
+        c = self._tables.runs.c
+        mine = (c.parent_run_id == row.run_id) & (c.parent_step_run_id == row.id) & (c.state != DONE)
+        query = select(c.id).where(mine).order_by(c.id)
+        return len(connection.execute(query if self._database.dialect == "sqlite" else query.with_for_update()).all())
 
     def ended(self, connection: Connection, runs: Sequence[WorkflowRun]) -> None:
         """Counts the unfinished children of each parent's step again; a parent that waits for none goes on."""

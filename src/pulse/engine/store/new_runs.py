@@ -22,7 +22,7 @@ from pulse.engine.store.forms.values import moment_at, moment_text, ms_of
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held, begun
 from pulse.storage.claims import BLOCKED, READY, RUNNING, WAITING
-from pulse.storage.rows import given, parameter
+from pulse.storage.rows import Given
 
 _COLUMNS = (
     "id",
@@ -97,6 +97,8 @@ class NewRuns:
         self._steps = steps
         born = {"owner": claims.held_from_birth()["owner"], "epoch": 1}
         lease_until = claims.held_from_birth()["lease_until"]
+        runs = ground.tables.runs.c
+        self._given = Given(ground.database.dialect, {name: runs[name].type for name in _COLUMNS})
         self._insert_waiting = self._insertion({})
         self._insert_held = self._insertion({**born, "lease_until": lease_until})
 
@@ -137,7 +139,7 @@ class NewRuns:
         for state_is_running, statement in ((True, self._insert_held), (False, self._insert_waiting)):
             rows = [self._row(each, now) for each in placed if (each.state == RUNNING) is state_is_running]
             if rows:
-                connection.execute(statement, parameter(rows))
+                connection.execute(statement, self._given.parameters(rows))
 
     # ---- limits ----------------------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class NewRuns:
     def _insertion(self, born: dict[str, object]) -> Insert:
         """Inserts given rows; a run that is there already is left as it is."""
         table = self._tables.runs
-        rows = given(self._database.dialect, {name: table.c[name].type for name in _COLUMNS})
+        rows = self._given.rows
         values: dict[str, Any] = {name: rows.c[name] for name in _COLUMNS} | born
         chosen = select(*[_expression(value) for value in values.values()]).where(rows.c.id.is_not(None))
         made: Any = self._dialect_insert(table).from_select(list(values), chosen)

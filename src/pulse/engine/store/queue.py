@@ -15,7 +15,7 @@ from pulse.engine.store.forms.steps import StepRows
 from pulse.engine.store.forms.tables import TENANT, EngineTables
 from pulse.engine.store.forms.values import moment_at, moment_text, plain_json
 from pulse.engine.store.ground import Ground
-from pulse.engine.store.held import Held, begun
+from pulse.engine.store.held import Held, begun, entry
 from pulse.storage.claims import NEVER, Claimed, Claims, chunks
 from pulse.storage.database import Database
 from pulse.storage.types import MOMENT
@@ -176,7 +176,7 @@ class RunQueue:
     ) -> Held:
         version = versions[row.definition_id, row.definition_version]
         run = self._records.run(row, version.json)
-        context = {name: plain_json(value, "the context of a run") for name, value in run.context.items()}
+        context = {name: entry(name, plain_json(value, "the context of a run")) for name, value in run.context.items()}
         due = moment_at(min(row.due_at, NEVER >> 12)) if row.due_at < NEVER else run.created_at
         return Held(
             claimed.id,

@@ -20,7 +20,7 @@ from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held
 from pulse.engine.store.new_runs import NewRun, NewRuns, Origin
 from pulse.storage.claims import CHUNK, chunks
-from pulse.storage.rows import Insertion, given, parameter
+from pulse.storage.rows import Given, Insertion
 
 _COLUMNS = (
     "id",
@@ -76,7 +76,7 @@ class Signals:
         self._records = Records(values)
         self._triggers = Insertion(tables.triggers, *_COLUMNS, instead="keep")
         kinds = {"tenant_id": tables.waits.c.tenant_id.type, "type": String()}
-        self._types = given(ground.database.dialect, kinds)
+        self._types = Given(ground.database.dialect, kinds)
 
     def emit(self, connection: Connection, emissions: Sequence[Emission]) -> list[Emitted]:
         """Stores them all; what became of each."""
@@ -182,7 +182,7 @@ class Signals:
 
     def _end_waits(self, connection: Connection, triggers: Sequence[TriggerEnvelope]) -> set[str]:
         """Ends the waits for these signals, and makes their runs ready; the ids of the signals that ended one."""
-        c, wanted = self._tables.waits.c, self._types
+        c, wanted = self._tables.waits.c, self._types.rows
         by_type: dict[tuple[str, str], list[TriggerEnvelope]] = {}
         for trigger in triggers:
             by_type.setdefault((trigger.tenant_id, trigger.type), []).append(trigger)
@@ -194,7 +194,7 @@ class Signals:
         ended: dict[str, str] = {}
         runs: set[str] = set()
         taken: set[tuple[str, str]] = set()
-        for row in connection.execute(query, parameter(by_type)).all() if by_type else []:
+        for row in connection.execute(query, self._types.parameters(by_type)).all() if by_type else []:
             match = json.loads(row.match)
             for trigger in by_type[row.tenant_id, row.signal_type]:
                 if (row.run_id, trigger.id) not in taken and wait_fits(trigger, match):

@@ -141,12 +141,13 @@ class Bureau:
     async def record(self, record: Record) -> Recorded:
         if record.is_plain:
             return await self.store.committer.write(self.store.journal.advance, record)
+        verb = self.store.journal.finish if record.is_end else self.store.journal.settle
         if record.waits:
             # Apart from others, because it locks types of signals against everybody who emits them.
             settle = partial(_only, self.store.journal.settle, record)
             done: Recorded = await self.store.database.transact(settle)
         else:
-            done = await self.store.committer.write(self.store.journal.settle, record)
+            done = await self.store.committer.write(verb, record)
         if done.started or record.on_failure is not None or record.held.lane or record.run.parent_run_id:
             self.announce()
         if record.due_at < NEVER:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -17,14 +17,14 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Unavailable
 from pulse.engine.definition.steps import Action, Condition, Emit, handler_of
 from pulse.engine.errors import ActionFailed
-from pulse.engine.records import FINISHED_STEP, Signal, TriggerEnvelope, WorkflowRun, WorkflowStepRun
+from pulse.engine.records import FINISHED_STEP, Signal, TriggerEnvelope, WorkflowRun, WorkflowStepRun, evolve
 from pulse.engine.registry import Registry
 from pulse.engine.rules.matcher import resolved
 from pulse.engine.rules.outcomes import Outcome, settled
 from pulse.engine.rules.progress import Advance, child_trigger_id
 from pulse.engine.rules.transitions import check_run
 from pulse.engine.store.forms.values import moment_at, ms_of, plain_json
-from pulse.engine.store.held import Held, next_of
+from pulse.engine.store.held import Held, entry, next_of
 from pulse.engine.store.journal import Record, Recorded
 from pulse.engine.store.new_runs import Origin
 from pulse.engine.store.signals import Emission
@@ -123,7 +123,7 @@ class Drive:
         del self._held.logs[: len(record.logs)]
         if done.news:
             self._held.news |= done.news
-            self._held.run = replace(record.run, status="running")
+            self._held.run = evolve(record.run, status="running")
         else:
             self._held.run = record.run
         self._office.recorded(self._held, rows)
@@ -145,7 +145,7 @@ class Drive:
             self._held,
             run,
             rows=list(self._unrecorded.values()),
-            context="{" + ",".join(f"{plain_json(k, 'a name')}:{text}" for k, text in self._held.context.items()) + "}",
+            context="{" + ",".join(self._held.context.values()) + "}",
             logs=tuple(self._held.logs),
             emissions=[self._emission(row, step) for row, step in following.emits],
             waits=following.waits,
@@ -155,21 +155,21 @@ class Drive:
 
     def _run_after(self, following: Advance) -> WorkflowRun:
         run, now = self._held.run, self._now()
-        run = replace(run, current_step_index=following.current_step_index, updated_at=now)
+        run = evolve(run, current_step_index=following.current_step_index, updated_at=now)
         status = following.ended or ("running" if following.execute or self._calls else "waiting")
         if status == "running":
             return run
         check_run(run.status, status)
         if status == "completed":
-            return replace(run, status=status, completed_at=now)
+            return evolve(run, status=status, completed_at=now)
         if status == "failed":
-            return replace(run, status=status, failed_at=now, error_message=following.error)
-        return replace(run, status=status)
+            return evolve(run, status=status, failed_at=now, error_message=following.error)
+        return evolve(run, status=status)
 
     def _emission(self, row: WorkflowStepRun, step: Emit) -> tuple[WorkflowStepRun, Emission, bool]:
         run, trigger = self._held.run, self._held.trigger
         payload = trigger.payload if step.payload is None else resolved(step.payload, trigger, run.context)
-        emitted = replace(
+        emitted = evolve(
             trigger,
             id=child_trigger_id(row.id),
             source="workflow",
@@ -194,7 +194,7 @@ class Drive:
             "trigger": {"id": trigger.id, "type": trigger.type, "payload": trigger.payload},
         }
         made = {"id": child_trigger_id(f"{run.id}:{run.attempt}"), "type": FAILURE_TYPE, "source": "pulse"}
-        return replace(trigger, payload=payload, created_at=self._now(), idempotency_key=None, **made)
+        return evolve(trigger, payload=payload, created_at=self._now(), idempotency_key=None, **made)
 
     # ---- doing it --------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Drive:
         if self._now() - since < self._office.handler_grace:
             return False
         said = f"No worker has had the {step.type} {handler_of(step)!r} for {self._office.handler_grace}."
-        self._change([replace(row, status="failed", completed_at=self._now(), error_message=said)])
+        self._change([evolve(row, status="failed", completed_at=self._now(), error_message=said)])
         return True
 
     async def _hand_back(self) -> None:
@@ -270,9 +270,9 @@ class Drive:
 
     def _keep(self, row: WorkflowStepRun, text: str) -> None:
         """Adds what a step came to, to the context that later steps see."""
-        self._held.context[row.step_name] = text
+        self._held.context[row.step_name] = entry(row.step_name, text)
         run = self._held.run
-        self._held.run = replace(run, context={**run.context, row.step_name: row.result})
+        self._held.run = evolve(run, context={**run.context, row.step_name: row.result})
 
     def _bury_the_dead(self) -> None:
         """Three times the worker died while it ran nothing else: what it was doing has failed."""
@@ -281,7 +281,7 @@ class Drive:
         error = ActionFailed(f"WorkerCrash: the worker process died {LONE_DEATHS} times while this step ran alone.")
         for row in list(self._held.steps.values()):
             if row.status not in FINISHED_STEP and row.step_type in ("action", "condition"):
-                self._change([replace(row, status="failed", completed_at=self._now(), error_message=str(error))])
+                self._change([evolve(row, status="failed", completed_at=self._now(), error_message=str(error))])
 
     async def _stop(self) -> None:
         for task in self._calls:

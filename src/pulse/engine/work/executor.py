@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Mapping
 from concurrent.futures import Executor as Threads
-from dataclasses import replace
 from typing import Any
 
 from pulse.core.clock import Clock
@@ -12,9 +11,9 @@ from pulse.core.ids import Ids
 from pulse.engine.context import Emit, Log, Send, WorkflowContext, no_platform
 from pulse.engine.definition.steps import Action, Condition
 from pulse.engine.errors import ActionFailed, Fatal
-from pulse.engine.records import ActionResult, ExecutionLog, Level, WorkflowStepRun
+from pulse.engine.records import ActionResult, ExecutionLog, Level, WorkflowStepRun, evolve
 from pulse.engine.registry import Handler, Registry
-from pulse.engine.rules.outcomes import Outcome
+from pulse.engine.rules.outcomes import Outcome, storable_text
 from pulse.engine.store.forms.values import NotStorable, moment_at, plain_json
 from pulse.engine.store.held import Held
 from pulse.engine.work.telemetry import Telemetry
@@ -51,8 +50,10 @@ class Executor:
         return outcome
 
     async def _outcome(self, handler: Handler, context: WorkflowContext, step: Action | Condition) -> Outcome:
-        limit = asyncio.timeout(None if step.timeout_ms is None else step.timeout_ms / 1000)
+        limit = None if step.timeout_ms is None else asyncio.timeout(step.timeout_ms / 1000)
         try:
+            if limit is None:
+                return _result(step, await self._call(handler, context))
             async with limit:
                 answer = await self._call(handler, context)
             return _result(step, answer)
@@ -61,7 +62,7 @@ class Executor:
                 raise
             return Outcome(error=ActionFailed(f"The handler was cancelled: {error}"))
         except TimeoutError as error:
-            if not limit.expired():
+            if limit is None or not limit.expired():
                 return Outcome(error=error)
             return Outcome(error=HandlerTimeout(f"The handler did not end within {step.timeout_ms:,} ms."))
         except (KeyboardInterrupt, SystemExit):
@@ -72,7 +73,7 @@ class Executor:
     async def _call(self, handler: Handler, context: WorkflowContext) -> Any:
         if handler.is_async:
             return await handler.call(context)
-        answer = await asyncio.get_running_loop().run_in_executor(self._threads, handler.call, context)
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, handler, context)
         return await answer if asyncio.iscoroutine(answer) else answer
 
     def _context(self, held: Held, row: WorkflowStepRun, step: Action | Condition, emit: Emit) -> WorkflowContext:
@@ -80,7 +81,7 @@ class Executor:
             tenant_id=held.run.tenant_id,
             trigger=held.trigger,
             run=held.run,
-            step=replace(row, config=step.config),
+            step=evolve(row, config=step.config),
             config=held.workflow.config,
             is_replay=held.run.is_replay,
             emitter=emit,
@@ -101,8 +102,16 @@ class Executor:
         self, held: Held, message: str, data: Any, level: Level, step_run_id: str | None = None
     ) -> ExecutionLog:
         now = moment_at(self._clock.now_ms())
-        text = str(message).replace("\0", "\\0")
+        text = storable_text(str(message))
         return ExecutionLog(self._ids.new("log"), held.id, step_run_id, held.run.tenant_id, level, text, data, now)
+
+
+def _in_thread(handler: Handler, context: WorkflowContext) -> Any:
+    try:
+        return handler.call(context)
+    except StopIteration as error:
+        # A future cannot carry it: whoever waits would wait for ever.
+        raise RuntimeError("The handler raised StopIteration.") from error
 
 
 def _is_being_cancelled() -> bool:

@@ -60,7 +60,7 @@ class Plant:
         self.clock = clock
         owner = f"{os.getpid()}-{secrets.token_hex(8)}"
         self.store = open_store(database, registry, clock, owner=owner, lease_ms=options.lease_ms, codec=options.codec)
-        telemetry = Telemetry(options.metrics)
+        self._telemetry = telemetry = Telemetry(options.metrics)
         self._threads = ThreadPoolExecutor(min(THREADS, options.concurrency), thread_name_prefix="pulse-handler")
         executor = Executor(registry, self.store.ground.ids, clock, self._threads, telemetry)
         self._notices = Notices(database.url, f"{database.prefix}runs", owner)
@@ -94,6 +94,7 @@ class Plant:
         if self.loop is not None:
             raise Conflict("The engine runs already: stop it before it is started again.")
         self.loop = asyncio.get_running_loop()
+        self._telemetry.look_again()
         for duty in self.duties:
             await duty.start()
 
