@@ -6,7 +6,7 @@ python -m benchmarks.peers.absurd.run [--shape live|burndown] [--cache FOLDER]
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.dbos import ground
+from benchmarks.peers import ground
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"

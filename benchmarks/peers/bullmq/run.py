@@ -18,7 +18,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.peers.dbos import ground
+from benchmarks.peers import ground
 
 HERE = Path(__file__).resolve().parent
 REDIS = "redis://127.0.0.1:6379"

@@ -38,7 +38,6 @@ from pulse.engine.work.bureau import Hooks
 from pulse.engine.work.plant import Options, Plant
 from pulse.storage.claims import LEASE_MS
 from pulse.storage.database import Database
-from pulse.storage.migrations import migrate
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +124,9 @@ class Engine(Registrations):
 
     async def migrate(self) -> list[str]:
         """Makes or upgrades the engine's tables; the revisions that were applied. Safe to call from many at once."""
+        # Alembic takes a while to import, and few processes migrate.
+        from pulse.storage.migrations import migrate
+
         return await migrate(self._database, [BRANCH])
 
     async def start(self) -> None:

@@ -4,9 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pulse.core.errors import Conflict, Fault, InvalidFields
 from pulse.engine.context import WorkflowContext
@@ -14,6 +12,9 @@ from pulse.engine.definition.checks import all_steps
 from pulse.engine.definition.steps import Action, Condition, handler_of
 from pulse.engine.definition.workflow import Workflow
 from pulse.engine.records import ActionResult, Signal
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 ActionHandler: TypeAlias = Callable[
     [WorkflowContext], "Awaitable[Mapping[str, Any] | ActionResult | None] | Mapping[str, Any] | ActionResult | None"
@@ -45,7 +46,9 @@ class TriggerRegistration:
     payload_schema: Any = None
 
     @cached_property
-    def adapter(self) -> TypeAdapter[Any] | None:
+    def adapter(self) -> "TypeAdapter[Any] | None":
+        from pydantic import TypeAdapter
+
         return None if self.payload_schema is None else TypeAdapter(self.payload_schema)
 
 
@@ -88,6 +91,8 @@ class Registry:
         registration = self.triggers.get(signal.type)
         if registration is None or registration.adapter is None:
             return
+        from pydantic import ValidationError
+
         try:
             registration.adapter.validate_python(dict(signal.payload))
         except ValidationError as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
+from pulse.storage.branches import Branch
 from pulse.storage.claims import claim_columns, claim_indexes
-from pulse.storage.migrations import Branch
 from pulse.storage.outbox import outbox_table
 
 BRANCH = Branch("messages", Path(__file__).parent / "migrations")

@@ -7,7 +7,6 @@ transaction under one lock, so a process killed in the middle leaves nothing hal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from pulse.core.errors import Misconfigured
+from pulse.storage.branches import Branch
 from pulse.storage.database import Database
 
 _LOCK = 0x50554C5345  # "PULSE"
-
-
-@dataclass(frozen=True)
-class Branch:
-    """The revisions of one noun: its name and the folder they lie in."""
-
-    noun: str
-    folder: Path
 
 
 async def migrate(database: Database, branches: Sequence[Branch]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
-from pulse.storage.migrations import Branch
+from pulse.storage.branches import Branch
 
 BRANCH = Branch("tenancy", Path(__file__).parent / "migrations")
 

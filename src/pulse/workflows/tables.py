@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
-from pulse.storage.migrations import Branch
+from pulse.storage.branches import Branch
 
 BRANCH = Branch("workflows", Path(__file__).parent / "migrations")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pulse.storage.migrations import Branch
+from pulse.storage.branches import Branch
 
 REVISION = """
 import os

@@ -140,7 +140,8 @@ PROCESS = """
 import asyncio, sys
 from pathlib import Path
 from pulse.storage.database import Database
-from pulse.storage.migrations import Branch, migrate
+from pulse.storage.branches import Branch
+from pulse.storage.migrations import migrate
 
 async def main(url, prefix, folder):
     database = Database(url, prefix=prefix)

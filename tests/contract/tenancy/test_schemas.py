@@ -10,8 +10,9 @@ from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, insp
 
 from pulse.messages.tables import BRANCH as MESSAGES
 from pulse.messages.tables import message_tables
+from pulse.storage.branches import Branch
 from pulse.storage.database import Database
-from pulse.storage.migrations import Branch, migrate, pending
+from pulse.storage.migrations import migrate, pending
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
 from pulse.workflows.tables import BRANCH as WORKFLOWS
@@ -37,7 +38,7 @@ def described(connection: Connection, prefix: str, ignored: set[str]) -> dict[st
     names = [name for name in seen.get_table_names() if name.startswith(prefix)]
     return {
         name.removeprefix(prefix): {
-            "columns": [_column(column, connection) for column in seen.get_columns(name)],
+            "columns": [_column(column, connection, prefix) for column in seen.get_columns(name)],
             "primary key": seen.get_pk_constraint(name)["constrained_columns"],
             "foreign keys": sorted(_foreign_key(key, prefix) for key in seen.get_foreign_keys(name)),
             "unique": sorted(tuple(found["column_names"]) for found in seen.get_unique_constraints(name)),
@@ -49,9 +50,11 @@ def described(connection: Connection, prefix: str, ignored: set[str]) -> dict[st
     }
 
 
-def _column(column: Any, connection: Connection) -> tuple[str, ...]:
+def _column(column: Any, connection: Connection, prefix: str) -> tuple[str, ...]:
     kind = column["type"].compile(connection.dialect)
-    return column["name"], kind, f"null: {column['nullable']}", f"default: {_plain(str(column['default']))}"
+    # A sequence is named after its table.
+    default = _plain(str(column["default"]).replace(prefix, ""))
+    return column["name"], kind, f"null: {column['nullable']}", f"default: {default}"
 
 
 def _foreign_key(key: Any, prefix: str) -> tuple[Any, ...]:

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from pulse.core.ids import Ids
-from pulse.storage.migrations import Branch, migrate, pending
+from pulse.storage.branches import Branch
+from pulse.storage.migrations import migrate, pending
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH, tenancy_tables

@@ -27,6 +27,7 @@ class Notices:
         self._url = url
         self._channel = channel
         self._owner = owner
+        self._carries = url.get_backend_name() == "postgresql"
         self._to_say: set[str] = set()
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -40,12 +41,18 @@ class Notices:
         self._say(run_id)
 
     def _say(self, what: str) -> None:
-        if self._task is not None and what not in self._to_say:
+        if self._carries and what not in self._to_say:
+            # A process that only emits has this duty too, from its first hint on.
+            self._begin()
             self._to_say.add(what)
             self._something.set()
 
     async def start(self) -> None:
-        if self._url.get_backend_name() == "postgresql" and self._task is None:
+        if self._carries:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._task is None:
             self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:

@@ -105,6 +105,7 @@ class Plant:
                 with contextlib.suppress(Exception):
                     await duty.stop()
             self.loop = None
+        await self._notices.stop()
         await self.bureau.hooks_done()
         await self.store.committer.drain()
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 from sqlalchemy.sql.elements import ColumnElement
 
+from pulse.storage.branches import Branch
 from pulse.storage.claims import claim_columns, claim_indexes, waiting_index
-from pulse.storage.migrations import Branch
 from pulse.storage.types import JSON_TEXT, MOMENT, SORTED_ID
 
 BRANCH = Branch("engine", Path(__file__).parents[1] / "migrations")
