@@ -7,7 +7,7 @@ from pathlib import Path
 import pulse
 from pulse.cli.output import FAILED, USAGE, say
 
-SCENARIOS = ("sandbox", "evaluator", "e2e", "latency", "startup", "memory")
+SCENARIOS = ("sandbox", "evaluator", "e2e", "latency", "startup", "memory", "engine")
 
 
 def run_scenario(scenario: str, *, json_: bool) -> int:

@@ -1,0 +1,1 @@
+"""The engine's figures: throughput beside its peers, emitting, waiting, and a long history."""
