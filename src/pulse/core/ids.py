@@ -6,6 +6,7 @@ A derived id has its parent's time and a digest of what it was derived from: the
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 
 from pulse.core.clock import Clock, SystemClock
@@ -28,8 +29,14 @@ class Ids:
         self._entropy = entropy
         self._last_ms = -1
         self._counter = 0
+        self._lock = threading.Lock()
 
     def new(self, kind: str) -> str:
+        """A new id; may be called in any thread."""
+        with self._lock:
+            return f"{kind}_{_encode(self._number())}"
+
+    def _number(self) -> int:
         now = self._clock.now_ms()
         if now > self._last_ms:
             self._last_ms = now
@@ -37,7 +44,7 @@ class Ids:
             self._counter = int.from_bytes(self._entropy(10)) & ((1 << (_COUNTER_BITS - 1)) - 1)
         else:
             self._counter += 1 + self._entropy(1)[0]
-        return f"{kind}_{_encode(_uuid7(self._last_ms, self._counter))}"
+        return _uuid7(self._last_ms, self._counter)
 
 
 def derive_id(kind: str, parent: str, *parts: str | int) -> str:

@@ -5,9 +5,10 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Self, cast
+from functools import partial
+from typing import Any, Self
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from pulse.core.clock import Clock, SystemClock
@@ -31,7 +32,7 @@ from pulse.engine.store.control import RunFilter
 from pulse.engine.store.forms.tables import BRANCH
 from pulse.engine.store.forms.values import Codec, plain_json
 from pulse.engine.store.new_runs import Origin
-from pulse.engine.store.signals import Emission
+from pulse.engine.store.signals import Emission, Emitted
 from pulse.engine.timeline import timeline
 from pulse.engine.work.aside import Aside, runs_a_loop
 from pulse.engine.work.bureau import Hooks
@@ -116,9 +117,14 @@ class Engine(Registrations):
         loop = self.plant.loop
         if loop is not None and loop.is_running():
             return asyncio.run_coroutine_threadsafe(self.emit(signal), loop).result(timeout_s)
+        emission = self._bureau.emission(signal, Origin())
         if self._aside is None:
-            self._aside = Aside()
-        return cast(TriggerEnvelope, self._aside.run(self.emit(signal), timeout_s))
+            self._aside = Aside(self._database.opened_anew())
+        (emitted,) = self._aside.run(partial(self._emit_one, emission), timeout_s)
+        return emitted.trigger
+
+    def _emit_one(self, emission: Emission, connection: Connection) -> list[Emitted]:
+        return self._store.signals.emit(connection, [emission])
 
     # ---- lifecycle -------------------------------------------------------------------------------------------
 

@@ -123,6 +123,11 @@ class Database:
         """The query with its rows locked and locked ones passed over, where there are other writers to mind."""
         return query if self.dialect == "sqlite" else query.with_for_update(skip_locked=True)
 
+    def opened_anew(self) -> "Database":
+        """The same database with connections of its own, for another event loop."""
+        address = self.url.render_as_string(hide_password=False)
+        return Database(address, prefix=self.prefix, pool_size=1, clock=self._clock)
+
     async def close(self) -> None:
         # Readers first: the last connection to close checkpoints, and only the writer may do that.
         if not self._owned:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from pulse.core.ids import derive_id
+from pulse.core.ids import derive_id, first_id_at
 from pulse.engine.definition.steps import Action, Condition, Delay, Emit, Parallel, Step, Wait, handler_of
 from pulse.engine.definition.workflow import Workflow
 from pulse.engine.records import FINISHED_STEP, SkipReason, WorkflowRun, WorkflowStepRun, evolve
@@ -70,9 +70,9 @@ def step_run_id(run_id: str, path: str) -> str:
     return derive_id("stp", run_id, path)
 
 
-def child_trigger_id(step_run_id: str) -> str:
-    """The id of the trigger that an Emit step emits."""
-    return derive_id("trg", step_run_id)
+def derived_trigger_id(at: datetime, *parts: str | int) -> str:
+    """The id of a trigger that the engine itself makes: of that time, and the same for the same parts."""
+    return derive_id("trg", first_id_at("trg", round(at.timestamp() * 1000)), *parts)
 
 
 class _Walk:
@@ -179,7 +179,7 @@ class _Walk:
             row = self._put(evolve(row, status="scheduled", started_at=self._at.now, attempt=row.attempt + 1))
             self._next.emits.append((row, step))
             if not step.wait:
-                return self._complete(row, {"triggerId": child_trigger_id(row.id)})
+                return self._complete(row, {"triggerId": derived_trigger_id(self._at.now, row.id)})
         news = self._at.news.get(row.path)
         if news is None:
             return self._until(None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -97,8 +97,8 @@ class Control:
             (where.status, lambda: c.status == where.status),
             (where.workflow, lambda: c.definition_id.in_(named)),
             (where.trigger_type, lambda: c.trigger_id.in_(typed)),
-            (where.created_after, lambda: c.created_at > moment(where.created_after)),
-            (where.created_before, lambda: c.created_at < moment(where.created_before)),
+            (where.created_after, lambda: c.created_at > moment(_utc(where.created_after))),
+            (where.created_before, lambda: c.created_at < moment(_utc(where.created_before))),
         ]
         return [condition() for given, condition in wanted if given is not None]
 
@@ -234,3 +234,7 @@ class Control:
 
     def _now(self) -> datetime:
         return moment_at(self._ground.clock.now_ms())
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)

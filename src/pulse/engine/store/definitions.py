@@ -67,7 +67,7 @@ class DefinitionStore:
             row = self._upsert(connection, workflow, new_id)
             values = {"definition_id": row.id, "version": row.version, "definition": row.definition}
             connection.execute(self._tables.versions.insert().values(**values, created_at=row.updated_at))
-            self.schedule(connection, row.id, workflow)
+            self.schedule(connection, row.id, workflow, enabled=workflow.is_enabled)
             return self._definition(row)
 
         return await self._database.transact(store)
@@ -86,16 +86,21 @@ class DefinitionStore:
 
         await self._database.transact(store)
 
-    def schedule(self, connection: Connection, definition_id: str, workflow: Workflow, *, enabled: bool = True) -> None:
-        """Sets when the workflow's trigger is emitted next by itself; nothing for one that has no times."""
-        table = self._tables.schedules
-        connection.execute(table.delete().where(table.c.definition_id == definition_id))
-        schedule = schedule_of(workflow)
-        if schedule is None or not (enabled and workflow.is_enabled):
+    def schedule(self, connection: Connection, definition_id: str, workflow: Workflow, *, enabled: bool) -> None:
+        """Sets when the workflow's trigger is emitted next by itself; nothing for one that has no times.
+
+        Where its times are what they were, the next one stays: it may be one that was missed.
+        """
+        table, schedule = self._tables.schedules, schedule_of(workflow)
+        mine = table.c.definition_id == definition_id
+        text = schedule_text(schedule) if schedule is not None and enabled else None
+        if connection.scalar(select(table.c.schedule).where(mine)) == text:
             return
-        values = {"definition_id": definition_id, "tenant_id": workflow.tenant_id, "schedule": schedule_text(schedule)}
-        following = next_fire(schedule, self._clock.now_ms() - 1)
-        connection.execute(table.insert().values(**values, next_at=following))
+        connection.execute(table.delete().where(mine))
+        if schedule is not None and text is not None:
+            values = {"definition_id": definition_id, "tenant_id": workflow.tenant_id, "schedule": text}
+            following = next_fire(schedule, self._clock.now_ms() - 1)
+            connection.execute(table.insert().values(**values, next_at=following))
 
     async def get(self, definition_id: str, tenant_id: str | None) -> WorkflowDefinition | None:
         c = self._tables.definitions.c

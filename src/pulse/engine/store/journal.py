@@ -177,7 +177,7 @@ class Journal:
             match = resolved(dict(wait.match), record.held.trigger, record.run.context)
             values = self._wait_values(row) | {"signal_type": wait.signal_type, "match": plain_json(match, "a match")}
             connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
-            found = self._signals.earlier(connection, record.held.trigger, record.held.id, wait.signal_type, match)
+            found = self._signals.earlier(connection, record.run, wait.signal_type, match)
             if found is not None:
                 over = update(self._tables.waits).where(c.id == row.id).values(trigger_id=found, signal_type=None)
                 connection.execute(over)

@@ -12,10 +12,12 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, String, bindparam, cast, func, select, tuple_, update
 
-from pulse.engine.records import TriggerEnvelope
+from pulse.core.ids import first_id_at
+from pulse.engine.records import TriggerEnvelope, WorkflowRun
 from pulse.engine.rules.matcher import filters_fit, wait_fits
 from pulse.engine.store.definitions import DefinitionStore, Version
 from pulse.engine.store.forms.records import Records
+from pulse.engine.store.forms.values import ms_of
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held
 from pulse.engine.store.new_runs import NewRun, NewRuns, Origin
@@ -210,13 +212,14 @@ class Signals:
         return set(ended.values())
 
     def earlier(
-        self, connection: Connection, since: TriggerEnvelope, run_id: str, signal_type: str, match: Mapping[str, Any]
+        self, connection: Connection, run: WorkflowRun, signal_type: str, match: Mapping[str, Any]
     ) -> str | None:
-        """The id of the first signal after `since` that fits, and that no other wait of the run has had."""
+        """The id of the first signal since the run began that fits, and that no other wait of the run has had."""
         c, waits = self._tables.triggers.c, self._tables.waits.c
-        had = select(waits.trigger_id).where(waits.run_id == run_id, waits.trigger_id.is_not(None))
-        newer = (c.tenant_id == since.tenant_id) & (c.type == signal_type) & (c.id > since.id) & c.id.not_in(had)
-        rows = connection.execute(select(*c).where(newer).order_by(c.id)).yield_per(CHUNK)
+        had = select(waits.trigger_id).where(waits.run_id == run.id, waits.trigger_id.is_not(None))
+        began = first_id_at("trg", ms_of(run.created_at))
+        newer = (c.tenant_id == run.tenant_id) & (c.type == signal_type) & (c.id >= began) & (c.id != run.trigger_id)
+        rows = connection.execute(select(*c).where(newer, c.id.not_in(had)).order_by(c.id)).yield_per(CHUNK)
         fitting = (row.id for row in rows if wait_fits(self._records.trigger(row), match))
         return next(fitting, None)
 

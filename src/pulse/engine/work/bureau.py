@@ -21,7 +21,7 @@ from pulse.engine.records import (
     WorkflowStepRun,
 )
 from pulse.engine.registry import Registry
-from pulse.engine.store.forms.values import moment_at, plain_json
+from pulse.engine.store.forms.values import check_text, moment_at, plain_json
 from pulse.engine.store.held import Held
 from pulse.engine.store.journal import Record, Recorded
 from pulse.engine.store.new_runs import Origin
@@ -83,6 +83,7 @@ class Bureau:
         """The signal as it will be stored. Raises InvalidFields and NotStorable."""
         self.registry.check(signal)
         payload = plain_json(signal.payload, "the payload of a signal")
+        check_text(signal, "a signal")
         envelope = TriggerEnvelope(
             id=self.store.ground.ids.new("trg"),
             tenant_id=signal.tenant_id,

@@ -21,7 +21,7 @@ from pulse.engine.records import FINISHED_STEP, Signal, TriggerEnvelope, Workflo
 from pulse.engine.registry import Registry
 from pulse.engine.rules.matcher import resolved
 from pulse.engine.rules.outcomes import Outcome, settled
-from pulse.engine.rules.progress import Advance, child_trigger_id
+from pulse.engine.rules.progress import Advance, derived_trigger_id
 from pulse.engine.rules.transitions import check_run
 from pulse.engine.store.forms.values import moment_at, ms_of, plain_json
 from pulse.engine.store.held import Held, entry, next_of
@@ -171,7 +171,7 @@ class Drive:
         payload = trigger.payload if step.payload is None else resolved(step.payload, trigger, run.context)
         emitted = evolve(
             trigger,
-            id=child_trigger_id(row.id),
+            id=derived_trigger_id(row.started_at or self._now(), row.id),
             source="workflow",
             type=step.signal_type or step.name,
             payload=payload,
@@ -193,8 +193,9 @@ class Drive:
             "error": run.error_message,
             "trigger": {"id": trigger.id, "type": trigger.type, "payload": trigger.payload},
         }
-        made = {"id": child_trigger_id(f"{run.id}:{run.attempt}"), "type": FAILURE_TYPE, "source": "pulse"}
-        return evolve(trigger, payload=payload, created_at=self._now(), idempotency_key=None, **made)
+        now = run.failed_at or self._now()
+        made = {"id": derived_trigger_id(now, run.id, run.attempt), "type": FAILURE_TYPE, "source": "pulse"}
+        return evolve(trigger, payload=payload, created_at=now, idempotency_key=None, **made)
 
     # ---- doing it --------------------------------------------------------------------------------------------
 

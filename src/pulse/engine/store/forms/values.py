@@ -54,6 +54,13 @@ def plain_json(value: object, what: str) -> str:
     return text
 
 
+def check_text(record: object, what: str) -> None:
+    """Raises NotStorable where a text field of the record has a character that cannot be stored."""
+    for name, value in vars(record).items():
+        if isinstance(value, str) and not (value.isascii() and "\0" not in value):
+            _check_characters(value, f"{name} of {what}")
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
