@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -277,7 +276,7 @@ class Engine(Registrations):
         if definition == "original":
             runs = await self.get_runs_by_trigger(trigger_id)
             only = tuple((run.definition_id, run.definition_version) for run in runs if not run.is_replay)
-        origin = Origin(is_replay=True, is_dry_run=dry_run, nonce=secrets.token_hex(8))
+        origin = Origin(is_replay=True, is_dry_run=dry_run, nonce=self._store.ground.ids.new("rpl"))
         payload = plain_json(trigger.payload, "the payload of a signal")
         emission = Emission(trigger, payload, origin, only=only, stored=True)
         emitted = await self._store.committer.write(self._store.signals.emit, emission)

@@ -207,9 +207,9 @@ class Claims:
     def claim_in(self, limit: int, connection: Connection) -> list[Claimed]:
         """What `claim` does."""
         tenant = self._next_tenant(connection)
+        self._last_tenant = tenant or ""
         if tenant is None:
             return []
-        self._last_tenant = tenant
         return self._take(connection, limit, self._tenant == tenant, self._table.c.deaths < SUSPECT_AFTER)
 
     def claim_suspect_in(self, connection: Connection) -> Claimed | None:
@@ -330,7 +330,7 @@ class Claims:
         ready = and_(c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER)
         first = select(func.min(self._tenant)).where(ready)
         after: str | None = connection.scalar(first.where(self._tenant > self._last_tenant))
-        if after is None:
+        if after is None and self._last_tenant:
             after = connection.scalar(first)
         return after
 

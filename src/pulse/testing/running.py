@@ -1,6 +1,7 @@
 """Runs an engine by hand, without its background duties: what a test asserts is there when this returns."""
 
 from pulse.engine.engine import Engine
+from pulse.engine.work.alarm import AT_ONCE
 from pulse.engine.work.plant import Plant
 from pulse.testing.clock import FakeClock
 
@@ -28,10 +29,11 @@ async def run_until_idle(engine: Engine) -> None:
 async def _settle(plant: Plant) -> None:
     """Drives all that can go on at the present time."""
     while True:
-        something = [await plant.fire(), await plant.wake(), await _begin_some(plant)]
+        moved = AT_ONCE in (await plant.fire(), await plant.wake())
+        moved = await _begin_some(plant) or moved
         if plant.worker.in_flight:
             await plant.worker.until_one_ends(LOOK_AGAIN_S)
-        elif not any(something):
+        elif not moved:
             await plant.bureau.hooks_done()
             return
 

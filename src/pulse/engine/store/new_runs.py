@@ -51,7 +51,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """What started a run besides its signal. `nonce` tells apart the runs of one signal and workflow (replays)."""
+    """What started a run besides its signal.
+
+    `nonce` tells apart the runs of one signal and workflow: an id, made when the signal was replayed.
+    """
 
     is_replay: bool = False
     is_dry_run: bool = False
@@ -71,8 +74,8 @@ class NewRun:
 
     @cached_property
     def id(self) -> str:
-        key = (self.version.definition_id, self.origin.nonce)
-        return derive_id("run", self.trigger.id, *key)
+        # A run's id has the time at which it was made: that of its signal, or of the replay.
+        return derive_id("run", self.origin.nonce or self.trigger.id, self.trigger.id, self.version.definition_id)
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, String, bindparam, cast, func, select, tuple_, update
 
-from pulse.core.ids import first_id_at
+from pulse.core.ids import first_id_at, time_of
 from pulse.engine.records import TriggerEnvelope, WorkflowRun
 from pulse.engine.rules.matcher import filters_fit, wait_fits
 from pulse.engine.store.definitions import DefinitionStore, Version
 from pulse.engine.store.forms.records import Records
-from pulse.engine.store.forms.values import ms_of
+from pulse.engine.store.forms.values import moment_at, ms_of
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held
 from pulse.engine.store.new_runs import NewRun, NewRuns, Origin
@@ -147,7 +148,7 @@ class Signals:
             ]
             for each in emissions
         }
-        now = max(each.trigger.created_at for each in emissions) if emissions else None
+        now = max(_time_of(each) for each in emissions) if emissions else None
         held = self._runs.start(connection, [run for group in runs.values() for run in group], now) if now else {}
         return {key: [(run, held.get(run.id)) for run in group] for key, group in runs.items()}
 
@@ -228,6 +229,11 @@ def _emitted(emission: Emission, runs: Sequence[tuple[NewRun, Held | None]], wok
     held = next((held for _, held in runs if held is not None), None)
     others = woke or any(each is not held for _, each in runs)
     return Emitted(emission.trigger, tuple(run.id for run, _ in runs), held, others)
+
+
+def _time_of(emission: Emission) -> datetime:
+    """When it was emitted, or replayed."""
+    return moment_at(time_of(emission.origin.nonce)) if emission.origin.nonce else emission.trigger.created_at
 
 
 def _key(emission: Emission) -> tuple[str, str]:

@@ -12,26 +12,19 @@ log = logging.getLogger(__name__)
 SHORTEST_S = 0.001
 # After a failure, whatever is due.
 PAUSE_S = 1.0
+AT_ONCE = 0
 
 
 class Alarm:
     """Calls `ring` when it is time, and at least every `look_again_s`. A duty.
 
-    `next_at` says when that is (milliseconds since 1970; None: no time is known). `hint` tells of an earlier time.
-    `ring` answers whether there may be more to do at once.
+    `ring` does what is due and answers when there will be more, in milliseconds since 1970 (AT_ONCE; None: not known).
+    `hint` tells of an earlier time.
     """
 
-    def __init__(
-        self,
-        name: str,
-        ring: Callable[[], Awaitable[bool]],
-        next_at: Callable[[], Awaitable[int | None]],
-        clock: Clock,
-        look_again_s: float,
-    ) -> None:
+    def __init__(self, name: str, ring: Callable[[], Awaitable[int | None]], clock: Clock, look_again_s: float) -> None:
         self.name = name
         self._ring = ring
-        self._next_at = next_at
         self._clock = clock
         self._look_again_s = look_again_s
         self._at: int | None = None
@@ -57,8 +50,7 @@ class Alarm:
     async def _run(self) -> None:
         while True:
             try:
-                more = await self._ring()
-                self._at = None if more else await self._next_at()
+                self._at = await self._ring()
             except PulseError as error:
                 log.warning("%s: put off: %s", self.name, error.message)
                 await asyncio.sleep(PAUSE_S)
@@ -66,8 +58,7 @@ class Alarm:
                 log.exception("%s: put off", self.name)
                 await asyncio.sleep(PAUSE_S)
             else:
-                if not more:
-                    await self._until_due()
+                await self._until_due()
 
     async def _until_due(self) -> None:
         """Returns when it is time, or when it is time to look again."""

@@ -17,7 +17,7 @@ from pulse.engine.registry import Registry
 from pulse.engine.store.forms.values import Codec
 from pulse.engine.store.parts import open_store
 from pulse.engine.store.retention import Retention
-from pulse.engine.work.alarm import Alarm
+from pulse.engine.work.alarm import AT_ONCE, Alarm
 from pulse.engine.work.bureau import Bureau, Hooks
 from pulse.engine.work.executor import Executor
 from pulse.engine.work.notices import RUNS, Notices
@@ -76,8 +76,8 @@ class Plant:
             grace_s=options.grace_s,
             longest_wait_s=quiet_s,
         )
-        alarm = self.bureau.alarm = Alarm("alarm", self.wake, self.store.queue.next_due, clock, quiet_s)
-        self._schedules = Alarm("schedules", self.fire, self.store.schedules.next_at, clock, SCHEDULES_S)
+        alarm = self.bureau.alarm = Alarm("alarm", self.wake, clock, quiet_s)
+        self._schedules = Alarm("schedules", self.fire, clock, SCHEDULES_S)
         self._retention = Retention(self.store.ground, options.keep_runs)
         self.duties: Sequence[Duty] = (
             self._notices,
@@ -86,7 +86,7 @@ class Plant:
             Sweeper(self.store.queue, self.worker.suspects_may_wait, options.lease_ms),
             alarm,
             self._schedules,
-            Alarm("retention", self._delete_old, _never, clock, RETENTION_S),
+            Alarm("retention", self._delete_old, clock, RETENTION_S),
         )
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -110,19 +110,28 @@ class Plant:
         await self.store.committer.drain()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def wake(self) -> bool:
-        """Makes the runs ready whose time has come; whether there were any."""
-        woken = await self.store.queue.wake()
-        if woken:
+    async def wake(self) -> int | None:
+        """Makes the runs ready whose time has come; when the next one's comes."""
+        due = await self.store.queue.next_due()
+        if due is None or due > self.clock.now_ms():
+            return due
+        if await self.store.queue.wake():
             self.bureau.announce()
-        return woken > 0
+        return AT_ONCE
 
-    async def fire(self) -> bool:
-        """Fires the schedules that are due; whether there were any."""
+    async def fire(self) -> int | None:
+        """Fires the schedules that are due; when the next one is."""
+        due = await self.store.schedules.next_at()
+        if due is None or due > self.clock.now_ms():
+            return due
         emitted = await self.store.schedules.fire_due()
         for each in emitted:
             self.bureau.pass_on(each)
-        return bool(emitted)
+        following = await self.store.schedules.next_at()
+        if following is None or following > self.clock.now_ms():
+            return following
+        # What is due still, and did not fire, waits for an earlier run to end.
+        return AT_ONCE if emitted else None
 
     def schedules_changed(self) -> None:
         self._schedules.hint(self.clock.now_ms())
@@ -137,15 +146,11 @@ class Plant:
                 self.bureau.run_ended(run)
         self.bureau.announce()
 
-    async def _delete_old(self) -> bool:
-        return await self._retention.enforce() > 0
+    async def _delete_old(self) -> int | None:
+        return AT_ONCE if await self._retention.enforce() else None
 
     def _heard(self, said: str) -> None:
         if said == RUNS:
             self.worker.hint()
         else:
             self.worker.cancelled(said)
-
-
-async def _never() -> int | None:
-    return None
