@@ -44,6 +44,8 @@ class Executor:
         if handler is None:
             return Outcome(error=Fatal(f"No {step.type} {step.handler or step.name!r} is registered."))
         context = self._context(held, row, step, emit)
+        if not self._telemetry.is_tracing:
+            return await self._outcome(handler, context, step)
         with self._telemetry.step(held, row) as span:
             outcome = await self._outcome(handler, context, step)
             span.ended(outcome)

@@ -31,17 +31,17 @@ class Telemetry:
 
     def __init__(self, registry: Any = None) -> None:
         self._tracing = _tracing()
-        self._is_tracing = False
+        self.is_tracing = False
         self.look_again()
         self._counters = None if registry is None else _counters(registry)
 
     def look_again(self) -> None:
         """Whether the application has set a provider of spans meanwhile; looked at when the engine starts."""
-        self._is_tracing = self._tracing is not None and self._tracing.is_on
+        self.is_tracing = self._tracing is not None and self._tracing.is_on
 
     def traceparent(self) -> str | None:
         """The W3C trace context in which the caller runs, or None."""
-        if self._tracing is None or not self._is_tracing:
+        if self._tracing is None or not self.is_tracing:
             return None
         carrier: dict[str, str] = {}
         self._tracing.propagator.inject(carrier)
@@ -51,7 +51,7 @@ class Telemetry:
     def emit(self, signal_type: str, tenant_id: str) -> Iterator[None]:
         if self._counters is not None:
             self._counters["signals"].labels(signal_type).inc()
-        if self._tracing is None or not self._is_tracing:
+        if self._tracing is None or not self.is_tracing:
             yield
             return
         attributes = {"pulse.tenant_id": tenant_id, "pulse.signal_type": signal_type}
@@ -60,7 +60,7 @@ class Telemetry:
 
     @contextlib.contextmanager
     def step(self, held: Held, row: WorkflowStepRun) -> Iterator[StepSpan]:
-        if self._tracing is None or not self._is_tracing:
+        if self._tracing is None or not self.is_tracing:
             yield _NO_SPAN
             return
         parent = held.trigger.traceparent

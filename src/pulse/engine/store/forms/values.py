@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from pulse.core.errors import InvalidInput
@@ -124,8 +125,12 @@ def _itself(moment: datetime | None) -> object:
     return moment
 
 
+@lru_cache(1_024)
 def moment_text(moment: datetime | None) -> str | None:
-    """Every time has the same number of characters, so that texts sort as times do."""
+    """Every time has the same number of characters, so that texts sort as times do.
+
+    The same times are written again and again, so their texts are kept for a while.
+    """
     return None if moment is None else moment.isoformat(timespec="milliseconds")
 
 
