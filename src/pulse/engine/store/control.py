@@ -1,5 +1,6 @@
 """What people do to runs: cancel, retry. Each is one transaction; what a holder writes afterwards is refused."""
 
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pulse.engine.store.definitions import DefinitionStore
 from pulse.engine.store.forms.records import Records
 from pulse.engine.store.forms.steps import StepRows
 from pulse.engine.store.forms.tables import DONE
-from pulse.engine.store.forms.values import moment_at, plain_json
+from pulse.engine.store.forms.values import moment_at
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.journal import Children
 from pulse.storage.claims import BLOCKED, READY
@@ -180,7 +181,7 @@ class Control:
             "error_message": None,
             "attempt": run.attempt + 1,
             "updated_at": self._ground.values.moment(now),
-            "context": self._ground.values.seal(plain_json(context, "the context of a run")),
+            "context": self._ground.values.seal(json.dumps(context, separators=(",", ":"))),
             "deaths": 0,
             "lone_deaths": 0,
         }

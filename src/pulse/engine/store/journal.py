@@ -164,9 +164,8 @@ class Journal:
         emitted = self._signals.emit(connection, [emission for _, emission, _ in record.emissions])
         for (row, emission, waits), done in zip(record.emissions, emitted, strict=True):
             if waits:
-                # A run that was retried may emit what it emitted before: its children may have ended meanwhile.
-                again = record.run.attempt > 1
-                children = self._children.unfinished(connection, row) if again else len(done.run_ids)
+                # Not all that it started need be its children: a run that is held back takes further signals in.
+                children = self._children.unfinished(connection, row) if done.run_ids else 0
                 values = self._wait_values(row) | {"trigger_id": emission.trigger.id, "children": children}
                 connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
         return any(done.run_ids or done.woke_others for done in emitted)
@@ -179,8 +178,8 @@ class Journal:
             connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
             found = self._signals.earlier(connection, record.run, wait.signal_type, match)
             if found is not None:
-                over = update(self._tables.waits).where(c.id == row.id).values(trigger_id=found, signal_type=None)
-                connection.execute(over)
+                over = update(self._tables.waits).where(c.id == row.id, c.signal_type.is_not(None))
+                connection.execute(over.values(trigger_id=found, signal_type=None))
 
     def _wait_values(self, row: WorkflowStepRun) -> dict[str, Any]:
         return {"id": row.id, "run_id": row.run_id, "tenant_id": row.tenant_id, "path": row.path}
@@ -202,9 +201,15 @@ class Journal:
         """What follows from the end of runs: nobody waits for them in vain."""
         if not records:
             return
-        ids = [record.held.id for record in records if record.held.has_waited]
-        if ids:
-            connection.execute(delete(self._tables.waits).where(self._tables.waits.c.run_id.in_(ids)))
+        waited = [record for record in records if record.held.has_waited]
+        if waited:
+            c = self._tables.waits.c
+            failed = [record.held.id for record in waited if record.run.status == "failed"]
+            # A failed run may be retried: which signals it has had already must be known then.
+            over = c.run_id.in_([record.held.id for record in waited]) & ~(
+                c.run_id.in_(failed) & c.trigger_id.is_not(None)
+            )
+            connection.execute(delete(self._tables.waits).where(over))
         self._children.ended(connection, [record.run for record in records])
         for record in records:
             if record.on_failure is not None:

@@ -41,7 +41,8 @@ class Retention:
         return len(ids) + self._delete_triggers(connection, until_ms)
 
     def _delete_triggers(self, connection: Connection, until_ms: int) -> int:
-        t, runs = self._tables.triggers, self._tables.runs.c
-        needed = exists().where(runs.trigger_id == t.c.id)
+        t, runs, waits = self._tables.triggers, self._tables.runs.c, self._tables.waits.c
+        waited_for = select(waits.trigger_id).where(waits.trigger_id.is_not(None))
+        needed = exists().where(runs.trigger_id == t.c.id) | t.c.id.in_(waited_for)
         old = select(t.c.id).where(t.c.id < first_id_at("trg", until_ms), ~needed).order_by(t.c.id).limit(BATCH)
         return connection.execute(delete(t).where(t.c.id.in_(self._database.locked(old)))).rowcount

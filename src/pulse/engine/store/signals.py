@@ -201,16 +201,20 @@ class Signals:
             match = json.loads(row.match)
             for trigger in by_type[row.tenant_id, row.signal_type]:
                 if (row.run_id, trigger.id) not in taken and wait_fits(trigger, match):
-                    ended[row.id] = trigger.id
-                    taken.add((row.run_id, trigger.id))
-                    runs.add(row.run_id)
+                    # Another signal may have ended this wait meanwhile; then this one is free for the run's next wait.
+                    if self._end_wait(connection, row.id, trigger.id):
+                        ended[row.id] = trigger.id
+                        taken.add((row.run_id, trigger.id))
+                        runs.add(row.run_id)
                     break
-        for wait_id, trigger_id in sorted(ended.items()):
-            over = update(self._tables.waits).where(c.id == wait_id, c.signal_type.is_not(None))
-            connection.execute(over.values(trigger_id=trigger_id, signal_type=None))
         if runs:
             self._claims.rouse(connection, self._tables.runs.c.id.in_(sorted(runs)))
         return set(ended.values())
+
+    def _end_wait(self, connection: Connection, wait_id: str, trigger_id: str) -> bool:
+        c = self._tables.waits.c
+        over = update(self._tables.waits).where(c.id == wait_id, c.signal_type.is_not(None))
+        return connection.execute(over.values(trigger_id=trigger_id, signal_type=None)).rowcount > 0
 
     def earlier(
         self, connection: Connection, run: WorkflowRun, signal_type: str, match: Mapping[str, Any]
