@@ -2,10 +2,14 @@
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pulse.bootstrap.settings import Settings
 from pulse.console.app import console_app
+from pulse.engine.definition.json_form import json_schema
+from pulse.engine.rules.transitions import RUN, STEP
 from pulse.sandbox.functions import FUNCTIONS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -37,7 +41,43 @@ def scripts() -> str:
     return "\n".join([*lines, "", STILL, ""])
 
 
-GENERATED = {"openapi.json": openapi, "settings.md": settings, "scripts.md": scripts}
+RUNS = """\
+`failed → running` is a retry. A run is `waiting` while every step that it has begun waits: for a time, for a signal,
+for other runs, for its next attempt. `completed` and `canceled` are for good."""
+STEPS = """\
+`running → scheduled` is the wait before the next attempt. What leads back to `pending` is a retry of the run. Actions
+and conditions begin as `running`; a delay, a wait and an emitted signal that is waited for are `scheduled` until they
+end."""
+
+
+def engine_states() -> str:
+    lines = ["# The states of the engine", "", NOTE, "", "Any other change is refused as an `IllegalTransition`.", ""]
+    for title, table, said in (("Runs", RUN, RUNS), ("Steps", STEP, STEPS)):
+        lines += [f"## {title}", "", "```mermaid", *_diagram(table), "```", "", said, ""]
+    return "\n".join(lines)
+
+
+def _diagram(table: Mapping[Any, frozenset[Any]]) -> Iterator[str]:
+    """A Mermaid state diagram; in the order of the table, so that it is the same every time."""
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {next(iter(table))}"
+    for before, after in table.items():
+        yield from (f"    {before} --> {each}" for each in table if each in after)
+        if not after:
+            yield f"    {before} --> [*]"
+
+
+def workflow_schema() -> str:
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
+GENERATED = {
+    "openapi.json": openapi,
+    "settings.md": settings,
+    "scripts.md": scripts,
+    "engine-states.md": engine_states,
+    "workflow.schema.json": workflow_schema,
+}
 
 
 def stale() -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pulse.cli.apply import check_contents
 from pulse.cli.trials import of_document, run_case, sandbox
+from pulse.cli.workflows.apply import check_contents
 from pulse.core.errors import InvalidFields
 from pulse.evaluator import cases
 from pulse.workflows.transfer import check_document

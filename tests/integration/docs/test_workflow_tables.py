@@ -137,7 +137,7 @@ def test_the_examples_compare_in_every_way_and_with_what_is_missing() -> None:
 
 def test_every_fault_is_there() -> None:
     drawn = source(*(f"workflows/{name}.py" for name in ("tree", "plan", "branches", "transfer")))
-    checked = source("core/conditions.py", "cli/apply.py")
+    checked = source("core/conditions.py", "cli/workflows/apply.py")
     known = found(r"""[Ff]ault\(\s*(?:f?"[^"]*"|[\w.]+),\s*"(\w+)",""", drawn + checked)
     assert set(column(table("What is refused"))) == known
 

@@ -179,9 +179,7 @@ class _Walk:
             row = self._put(evolve(row, status="scheduled", started_at=self._at.now, attempt=row.attempt + 1))
             self._next.emits.append((row, step))
             if not step.wait:
-                return self._complete(
-                    row, {"triggerId": derived_trigger_id(self._at.now, row.id, self._at.run.attempt)}
-                )
+                return self._complete(row, {"triggerId": derived_trigger_id(self._at.now, row.id)})
         news = self._at.news.get(row.path)
         if news is None:
             return self._until(None)

@@ -194,22 +194,17 @@ class Signals:
             .join(wanted, (c.tenant_id == wanted.c.tenant_id) & (c.signal_type == wanted.c.type))
             .order_by(c.id)
         )
-        ended: dict[str, str] = {}
-        runs: set[str] = set()
         taken: set[tuple[str, str]] = set()
         for row in connection.execute(query, self._types.parameters(by_type)).all() if by_type else []:
             match = json.loads(row.match)
-            for trigger in by_type[row.tenant_id, row.signal_type]:
-                if (row.run_id, trigger.id) not in taken and wait_fits(trigger, match):
-                    # Another signal may have ended this wait meanwhile; then this one is free for the run's next wait.
-                    if self._end_wait(connection, row.id, trigger.id):
-                        ended[row.id] = trigger.id
-                        taken.add((row.run_id, trigger.id))
-                        runs.add(row.run_id)
-                    break
-        if runs:
-            self._claims.rouse(connection, self._tables.runs.c.id.in_(sorted(runs)))
-        return set(ended.values())
+            free = (each for each in by_type[row.tenant_id, row.signal_type] if (row.run_id, each.id) not in taken)
+            fitting = next((each for each in free if wait_fits(each, match)), None)
+            # Another signal may have ended this wait meanwhile; then this one is free for the run's next wait.
+            if fitting is not None and self._end_wait(connection, row.id, fitting.id):
+                taken.add((row.run_id, fitting.id))
+        if taken:
+            self._claims.rouse(connection, self._tables.runs.c.id.in_(sorted({run_id for run_id, _ in taken})))
+        return {trigger_id for _, trigger_id in taken}
 
     def _end_wait(self, connection: Connection, wait_id: str, trigger_id: str) -> bool:
         c = self._tables.waits.c

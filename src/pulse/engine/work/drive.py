@@ -171,7 +171,7 @@ class Drive:
         payload = trigger.payload if step.payload is None else resolved(step.payload, trigger, run.context)
         emitted = evolve(
             trigger,
-            id=derived_trigger_id(row.started_at or self._now(), row.id, run.attempt),
+            id=derived_trigger_id(row.started_at or self._now(), row.id),
             source="workflow",
             type=step.signal_type or step.name,
             payload=payload,
