@@ -3,7 +3,6 @@
 This one runs as an application does: the engine is started, and works beside whatever else the program does.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,9 +78,7 @@ async def missed(engine: Engine, service: str) -> WorkflowRun:
     )
     trigger = await engine.emit(signal)
     (run,) = await engine.get_runs_by_trigger(trigger.id)
-    while run.status not in ("completed", "failed", "canceled"):
-        await asyncio.sleep(0.05)
-        (run,) = await engine.get_runs_by_trigger(trigger.id)
+    run = await engine.wait_for_run(run.id)
     print(f"{service}: {run.status}, {run.context or 'nothing to do'}")
     return run
 

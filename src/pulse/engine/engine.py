@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Self
@@ -14,8 +15,10 @@ from pulse.core.clock import Clock, SystemClock
 from pulse.core.errors import InvalidFields, NotFound
 from pulse.engine.context import Send
 from pulse.engine.definition.checks import faults_of
+from pulse.engine.definition.json_form import to_json
 from pulse.engine.definition.workflow import Workflow
 from pulse.engine.records import (
+    FINISHED_RUN,
     ExecutionLog,
     RunCompleteEvent,
     RunTimelineEntry,
@@ -136,6 +139,8 @@ class Engine(Registrations):
 
     async def start(self) -> None:
         """Begins to drive runs and to fire schedules in this process."""
+        for workflow in self._workflows:
+            await self._store_if_changed(workflow)
         await self.plant.start()
 
     async def stop(self) -> None:
@@ -170,6 +175,13 @@ class Engine(Registrations):
         self.plant.schedules_changed()
         return created
 
+    async def _store_if_changed(self, workflow: Workflow) -> None:
+        stored = await self._store.definitions.by_name(workflow.tenant_id, workflow.name)
+        if stored is None:
+            await self.create_workflow(workflow)
+        elif stored.definition != to_json(workflow):
+            await self.create_workflow(replace(workflow, is_enabled=stored.is_enabled))
+
     async def enable_workflow(self, definition_id: str, *, tenant_id: str | None = None) -> None:
         """Signals start it again, and its schedule fires. Raises NotFound."""
         await self._store.definitions.enable(definition_id, True, tenant_id)
@@ -195,6 +207,19 @@ class Engine(Registrations):
 
     async def get_run(self, run_id: str, *, tenant_id: str | None = None) -> WorkflowRun | None:
         return await self._store.reading.run(run_id, tenant_id)
+
+    async def wait_for_run(
+        self, run_id: str, *, timeout_s: float | None = None, tenant_id: str | None = None
+    ) -> WorkflowRun:
+        """The run, when it has ended, wherever it is driven. Raises NotFound, and TimeoutError after `timeout_s`."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                run = await self.get_run(run_id, tenant_id=tenant_id)
+                if run is None:
+                    raise NotFound(f"There is no run {run_id!r}.")
+                if run.status in FINISHED_RUN:
+                    return run
+                await self._bureau.until_a_run_ends()
 
     async def get_run_steps(self, run_id: str, *, tenant_id: str | None = None) -> list[WorkflowStepRun]:
         """In the order of the definition, those of branches included; empty for an unknown run."""

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
+from pulse.core.errors import InvalidFields
+from pulse.engine.definition.checks import faults_of
+from pulse.engine.definition.workflow import Workflow
 from pulse.engine.registry import ActionHandler, ConditionHandler, Handler, Registry, TriggerRegistration
 
 A = TypeVar("A", bound=ActionHandler)
@@ -14,6 +17,7 @@ class Registrations:
 
     def __init__(self) -> None:
         self._registry = Registry()
+        self._workflows: list[Workflow] = []
 
     def register_trigger(
         self,
@@ -40,6 +44,16 @@ class Registrations:
     def register_condition(self, name: str, handler: ConditionHandler) -> None:
         """Registers the handler of condition steps of that name; it answers True or False. Raises Conflict."""
         self._registry.add_condition(name, Handler(handler))
+
+    def register_workflow(self, workflow: Workflow) -> None:
+        """Says that there is this workflow: `start` stores it, as a new version where it is not what is stored.
+
+        One that was disabled stays so. Raises InvalidFields with every fault and its path.
+        """
+        faults = faults_of(workflow)
+        if faults:
+            raise InvalidFields(faults)
+        self._workflows.append(workflow)
 
     def action(self, name: str, *, replay_safe: bool = False) -> Callable[[A], A]:
         """`register_action` as a decorator."""

@@ -107,6 +107,11 @@ class DefinitionStore:
         found = await self._read(select(*c).where(c.id == definition_id, *_of(c.tenant_id, tenant_id)))
         return found[0] if found else None
 
+    async def by_name(self, tenant_id: str, name: str) -> WorkflowDefinition | None:
+        c = self._tables.definitions.c
+        found = await self._read(select(*c).where(c.tenant_id == tenant_id, c.name == name))
+        return found[0] if found else None
+
     async def listed(self, tenant_id: str | None, limit: int, after: str | None) -> list[WorkflowDefinition]:
         """By id, which is the order in which they were created."""
         c = self._tables.definitions.c

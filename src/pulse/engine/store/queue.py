@@ -165,7 +165,8 @@ class RunQueue:
             select(c.id, c.status, c.error_message).where(c.trigger_id == trigger_id).order_by(c.id)
         ).all()
         result = {"triggerId": trigger_id, "runs": [{"id": row.id, "status": row.status} for row in rows]}
-        bad = next((row for row in rows if row.status != "completed"), None)
+        # One that has not ended is not this step's to wait for: it was held back, and another signal is in it too.
+        bad = next((row for row in rows if row.status in ("failed", "canceled")), None)
         if bad is None:
             return News(result)
         why = f": {bad.error_message}" if bad.error_message else ""

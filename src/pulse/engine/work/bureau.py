@@ -1,6 +1,7 @@
 """One engine's office: what its drives need, and what follows in this process from what became durable."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable, Iterable
@@ -130,12 +131,14 @@ class Bureau:
     async def _until_ended(self, trigger_id: str) -> None:
         self.worker.hint()
         while await self.store.reading.unfinished(trigger_id):
-            self._ended.clear()
-            try:
-                async with asyncio.timeout(LOOK_AGAIN_S):
-                    await self._ended.wait()
-            except TimeoutError:
-                continue
+            await self.until_a_run_ends()
+
+    async def until_a_run_ends(self) -> None:
+        """Returns when a run has ended in this process, or after a while: it may have ended in another."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                ended = self._ended
+                await ended.wait()
 
     # ---- what drives record ----------------------------------------------------------------------------------
 
@@ -173,7 +176,9 @@ class Bureau:
 
     def run_ended(self, run: Any) -> None:
         """A run has ended, and that is durable."""
-        self._ended.set()
+        # Whoever waits from now on waits for the next one.
+        ended, self._ended = self._ended, asyncio.Event()
+        ended.set()
         self.telemetry.run_ended(run)
         self._call(self.hooks.on_run_complete, RunCompleteEvent(run, run.status))
 

@@ -111,9 +111,9 @@ class Executor:
 def _in_thread(handler: Handler, context: WorkflowContext) -> Any:
     try:
         return handler.call(context)
-    except StopIteration as error:
-        # A future cannot carry it: whoever waits would wait for ever.
-        raise RuntimeError("The handler raised StopIteration.") from error
+    except (StopIteration, GeneratorExit) as error:
+        # No future carries these: whoever waits for it would wait for ever, or be closed itself.
+        raise RuntimeError(f"The handler raised {type(error).__name__}.") from error
 
 
 def _is_being_cancelled() -> bool:

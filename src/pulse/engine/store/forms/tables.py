@@ -109,7 +109,7 @@ def _definitions(metadata: MetaData, prefix: str) -> Table:
 
 def _versions(metadata: MetaData, prefix: str) -> Table:
     return Table(
-        f"{prefix}workflow_versions",
+        f"{prefix}definition_versions",
         metadata,
         Column("definition_id", SORTED_ID, primary_key=True),
         Column("version", Integer, primary_key=True),

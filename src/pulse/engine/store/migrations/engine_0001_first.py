@@ -16,7 +16,7 @@ def upgrade() -> None:
     prefix = table_prefix()
     _triggers(prefix)
     _workflow_definitions(prefix)
-    _workflow_versions(prefix)
+    _definition_versions(prefix)
     _workflow_runs(prefix)
     _workflow_step_runs(prefix)
     _execution_logs(prefix)
@@ -74,8 +74,8 @@ def _workflow_definitions(prefix: str) -> None:
     op.create_index(f"{name}_name", name, ["tenant_id", "name"], unique=True)
 
 
-def _workflow_versions(prefix: str) -> None:
-    name = f"{prefix}workflow_versions"
+def _definition_versions(prefix: str) -> None:
+    name = f"{prefix}definition_versions"
     op.create_table(
         name,
         sa.Column("definition_id", SORTED_ID, primary_key=True),
