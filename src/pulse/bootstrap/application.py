@@ -47,15 +47,17 @@ def _imported(name: str) -> ModuleType:
             words = f"There is no module {error.name!r} in {here}, nor where Python looks for modules."
             raise Misconfigured(f"{words} Call pulse from the folder that the module is in.") from None
         raise Misconfigured(_of_import(name, error)) from None
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign module raises
         raise Misconfigured(_of_import(name, error)) from None
 
 
 def _of_import(name: str, error: BaseException) -> str:
     """What went wrong while the module was imported, and where in it."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if len(frames) > 1 else ""
-    return f"The module {name!r} cannot be imported. {type(error).__name__}: {error}{where}."
+    here = Path.cwd()
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(here)]
+    where = f" ({Path(frames[-1].filename).relative_to(here)}, line {frames[-1].lineno})" if frames else ""
+    told = f"{type(error).__name__}: {error}".rstrip(".")
+    return f"The module {name!r} cannot be imported. {told}{where}."
 
 
 def _engines_of(module: ModuleType) -> str:
@@ -69,8 +71,12 @@ async def require_migrated(engine: Engine, name: str) -> None:
     """Raises Misconfigured where the engine's tables are not there or not up to date; nothing is made or changed."""
     database = engine.plant.store.database
     file = sqlite_file(database)
-    # Opening it would make it.
-    if (file is not None and not file.exists()) or await pending(database, [BRANCH]):
+    try:
+        # Opening a file that is not there would make it.
+        is_missing = (file is not None and not file.exists()) or bool(await pending(database, [BRANCH]))
+    except Unavailable as error:
+        raise type(error)(f"The database of {name} ({shown(database)}) cannot be read: {error.message}") from None
+    if is_missing:
         how = f"start the application (`pulse up --app {name}`), or call `await engine.migrate()`"
         raise Misconfigured(f"The database of {name} ({shown(database)}) is not migrated: {how}.")
 
@@ -78,7 +84,7 @@ async def require_migrated(engine: Engine, name: str) -> None:
 def shown(database: Database) -> str:
     """Where the database is, without its password."""
     file = sqlite_file(database)
-    return str(file) if file is not None else database.url.render_as_string(hide_password=True)
+    return str(file.absolute()) if file is not None else database.url.render_as_string(hide_password=True)
 
 
 class ApplicationDuty:

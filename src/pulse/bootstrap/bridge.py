@@ -4,26 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-import structlog
-
 from pulse.bootstrap.application import ApplicationDuty
 from pulse.bootstrap.demo import ENVIRONMENT, ORGANIZATION
+from pulse.bootstrap.signals import TOPIC, Emitter, MessageSignals
 from pulse.bootstrap.wiring import Parts
 from pulse.core.duty import Duty
-from pulse.core.errors import InvalidInput, InvalidMessage, Misconfigured, NotFound
+from pulse.core.errors import InvalidMessage, Misconfigured, NotFound
 from pulse.core.ids import derive_id, is_id
 from pulse.engine.engine import Engine
-from pulse.engine.records import Signal
 from pulse.messages.records import NewMessage
-from pulse.messages.signals import TOPIC, MessageSignals, arrival
 from pulse.receiver.bodies import envelope, too_large
 from pulse.storage.outbox import Relay
 from pulse.tenancy.access import Principal
 from pulse.tenancy.records import Environment
-
-log = structlog.get_logger(__name__)
-SOURCE = "platform"
 
 
 def joined(parts: Parts, engine: Engine, name: str) -> Sequence[Duty]:
@@ -43,36 +36,6 @@ def _nobody() -> None:
     """Whoever delivers looks by itself."""
 
 
-class Emitter:
-    """Emits the messages that leave; an outbox's handler."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def __call__(self, message_id: str, entry: bytes) -> None:
-        try:
-            await self._engine.emit(signal_of(message_id, entry))
-        except InvalidInput as error:
-            # Trying again would not help, and the message is still there.
-            again = f"pulse messages replay {message_id}"
-            log.error("signal_refused", message=message_id, reason=error.message, after_mending=again)
-
-
-def signal_of(message_id: str, entry: bytes) -> Signal:
-    """The signal of a message: its `payload`, if that is an object, or else the whole message."""
-    left = arrival(entry)
-    message: dict[str, Any] = msgspec.json.decode(left.message)
-    payload = message.get("payload")
-    return Signal(
-        tenant_id=left.organization_id,
-        source=SOURCE,
-        type=left.type,
-        environment=left.environment_id,
-        payload=payload if isinstance(payload, dict) else message,
-        idempotency_key=f"message:{message_id}",
-    )
-
-
 class Sender:
     """What `ctx.send` does. Implements the engine's Send.
 
@@ -84,12 +47,10 @@ class Sender:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def __call__(
-        self, message: Mapping[str, Any], *, key: str, tenant_id: str, environment: str | None
-    ) -> str:
+    async def __call__(self, message: Mapping[str, Any], *, key: str, tenant_id: str, environment: str | None) -> str:
         asked = message.get("organizationId") or tenant_id, message.get("environmentId") or environment
         place = await self._place(str(asked[0]), asked[1], is_asked="organizationId" in message)
-        raw = _json(message)
+        raw = _json({**message, "organizationId": place.organization_id, "environmentId": place.id})
         sent = envelope(raw, Principal(place.organization_id, place.id, "engine"))
         most = self._parts.settings.max_message_bytes
         if len(raw) > most:
@@ -137,6 +98,6 @@ class Sender:
 
 def _json(message: Mapping[str, Any]) -> bytes:
     try:
-        return json.dumps(dict(message), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidMessage(f"What is sent must be plain JSON: {error}.") from None

@@ -6,10 +6,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
+from pulse.bootstrap.application import load_application, require_migrated
 from pulse.bootstrap.serving import find_running
 from pulse.bootstrap.settings import Settings, described
 from pulse.bootstrap.wiring import BRANCHES, PREFIX, build_bus, limits_of, master_keys
-from pulse.core.errors import PulseError
+from pulse.core.errors import Misconfigured, PulseError
 from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
 from pulse.sandbox.deno.walls import examine, self_test, supported
@@ -33,7 +34,7 @@ class Finding:
 async def examine_all(settings: Settings) -> list[Finding]:
     """Every finding, parts first, then the settings in force."""
     findings = [_folder(settings), *_key(settings), *await _database(settings), await _objects(settings)]
-    findings += [await _bus(settings), *await _sandbox(settings)]
+    findings += [await _bus(settings), *await _sandbox(settings), *await _application(settings)]
     values = [Finding(name, "note", value or "(not set)") for name, value, _ in described(settings)]
     return findings + values
 
@@ -109,6 +110,26 @@ async def _bus(settings: Settings) -> Finding:
         return Finding("bus", "ok", "in this process")
     late = f"other processes hear of changes after up to {settings.cache_refresh_seconds} seconds"
     return Finding("bus", "note", f"in this process only: {late}, unless PULSE_BUS_URL names Redis")
+
+
+async def _application(settings: Settings) -> list[Finding]:
+    """The application's engine, where one is configured."""
+    if settings.app is None:
+        return []
+    try:
+        engine = load_application(settings.app)
+    except PulseError as error:
+        return [Finding("application", "wrong", error.message)]
+    try:
+        async with asyncio.timeout(5):
+            await require_migrated(engine, settings.app)
+    except Misconfigured as error:
+        return [Finding("application", "note", error.message)]
+    except (PulseError, TimeoutError) as error:
+        return [Finding("application", "wrong", str(error) or "its database does not answer within five seconds")]
+    finally:
+        await engine.stop()
+    return [Finding("application", "ok", f"{settings.app}, schema up to date")]
 
 
 async def _sandbox(settings: Settings) -> list[Finding]:

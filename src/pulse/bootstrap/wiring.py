@@ -34,10 +34,10 @@ from pulse.sandbox.deno.command import chosen_walls, command
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.pool import DenoSandbox
 from pulse.sandbox.functions import effect_names
+from pulse.storage.branches import Branch
 from pulse.storage.claims import Claims
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
-from pulse.storage.migrations import Branch
 from pulse.storage.outbox import Outbox
 from pulse.tenancy.access import Authenticator
 from pulse.tenancy.sources import SourceStore
@@ -99,8 +99,7 @@ def build(settings: Settings, local_token: str | None = None) -> Parts:
     catalog = Catalog(DrawnWorkflows(database, drawn), versions, settings.cache_refresh_seconds)
     objects = ObstoreObjects(settings.resolved_objects_url)
     archive = Archive(database, messages, objects, ids, clock, settings.results_layout)
-    intake = Intake(database, messages, committer, claims)
-    reader = MessageReader(database, messages, archive.fetch)
+    intake, reader = Intake(database, messages, committer, claims), MessageReader(database, messages, archive.fetch)
     waiting = Waiting(reader.message)
     vault = Vault(master_keys(settings))
     variables = VariableStore(database, tenancy, vault, ids, clock, refresh_seconds=settings.cache_refresh_seconds)

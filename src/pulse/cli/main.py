@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pulse.cli import maintenance, send, tenancy, trials, up, variables, workflows
+from pulse.cli import maintenance, send, tenancy, trials, up, variables
 from pulse.cli.messages import commands as messages
 from pulse.cli.output import logs_to_stderr
+from pulse.cli.runs import commands as runs
+from pulse.cli.workflows import commands as workflows
 
 app = typer.Typer(
     name="pulse", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -16,6 +18,7 @@ app.command("up")(up.up)
 app.command("send")(send.send)
 app.command("test")(trials.run_files)
 app.add_typer(messages.app, name="messages")
+app.add_typer(runs.app, name="runs")
 app.add_typer(workflows.app, name="workflows")
 app.add_typer(variables.app, name="variables")
 app.add_typer(tenancy.organizations, name="organizations")

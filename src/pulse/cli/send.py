@@ -40,7 +40,7 @@ def send(
 
     async def work() -> None:
         messages = [_item(message, type_, key) for message in read_messages(file)]
-        async with session(data) as pulse:
+        async with session(data, sends=True) as pulse:
             place = await pulse.place(organization, environment)
             answers = await _send_all(pulse, place, messages)
             if wait and pulse.is_running:

@@ -1,5 +1,7 @@
 """How a command reaches Pulse: through the process that runs on the data folder or, where none does, by itself."""
 
+import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 Organization = Annotated[str | None, typer.Option("--organization", help="Organization, by id or name.")]
 Environment = Annotated[str | None, typer.Option("--environment", help="Environment, by id or name.")]
 
+Since = Annotated[str | None, typer.Option("--since", help="How far back: 30m, 1h, 7d.")]
+
 LARGEST_PAGE = 1000
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Refused(PulseError):
@@ -90,6 +95,16 @@ async def session(data: Path | None, *, sends: bool = False) -> AsyncIterator[Se
             yield Session(client, is_running=False)
     finally:
         await opened.close()
+
+
+def ms_ago(since: str | None) -> int | None:
+    """The time that `--since` says, in milliseconds since 1970. Raises InvalidFields."""
+    if since is None:
+        return None
+    found = re.fullmatch(r"(\d+)([smhd])", since)
+    if found is None:
+        raise InvalidFields([Fault("--since", "invalid_duration", "say how far back as 30m, 1h or 7d.")])
+    return max(0, time.time_ns() // 1_000_000 - int(found[1]) * UNITS[found[2]] * 1000)
 
 
 def part(text: str) -> str:

@@ -14,11 +14,11 @@ import yaml
 
 from pulse.bootstrap.settings import load_settings
 from pulse.bootstrap.wiring import build_trials
-from pulse.cli.apply import not_json
 from pulse.cli.messages.view import why
 from pulse.cli.output import FAILED, counted, print_json, print_text, run
 from pulse.cli.session import Data, Environment, Json, Organization, session
-from pulse.cli.workflows import read_all, read_documents
+from pulse.cli.workflows.apply import not_json
+from pulse.cli.workflows.documents import read_all, read_documents
 from pulse.core.errors import InvalidFields, InvalidInput
 from pulse.core.json import parse
 from pulse.evaluator.cases import Case, Difference, Report, TestFile, compare, read_test_file

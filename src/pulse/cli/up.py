@@ -74,7 +74,9 @@ def _settings(data: Path | None, host: str, app: str | None) -> Settings:
 def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> None:
     print_text(f"Pulse is ready at {url} (data in {settings.data}).")
     if settings.app is not None:
-        print_text(f"It runs the engine of {settings.app}: look at its runs with `pulse runs list --app {settings.app}`.")
+        print_text(
+            f"It runs the engine of {settings.app}: look at its runs with `pulse runs list --app {settings.app}`."
+        )
     if made is None:
         print_text("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
         return

@@ -47,7 +47,7 @@ class Nobody:
 
 
 class Signals(Protocol):
-    """Who is told of messages besides (see signals.py)."""
+    """Who is told of messages besides (see bootstrap/signals.py)."""
 
     def put(self, connection: Connection, messages: Sequence[NewMessage]) -> None:
         """Part of the transaction that stores these new messages."""

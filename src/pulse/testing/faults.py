@@ -1,10 +1,12 @@
 """Crashes on purpose: an engine that stops for good before or after the n-th thing that it makes durable."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.engine.engine import Engine
 from pulse.testing.running import run_until_idle
@@ -23,11 +25,16 @@ class Faults:
         self._engine = engine
         self._database = engine.plant.store.database
         self._transact: Callable[[Any], Any] = self._database.transact
+        self._read = self._database.read
         self._crash_at: tuple[When, int] | None = None
         self._crashed = asyncio.Event()
         self._stuck: set[asyncio.Task[Any]] = set()
+        self._busy = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self.count = 0
         self._database.transact = self._watched  # type: ignore[method-assign]
+        self._database.read = self._watched_read  # type: ignore[method-assign]
 
     @property
     def has_crashed(self) -> bool:
@@ -42,6 +49,8 @@ class Faults:
         running = asyncio.ensure_future(run_until_idle(self._engine))
         crashed = asyncio.ensure_future(self._crashed.wait())
         await asyncio.wait([running, crashed], return_when=asyncio.FIRST_COMPLETED)
+        # What the database is doing for the dead engine ends as it would; nothing new begins.
+        await self._quiet.wait()
         for task in (running, crashed):
             task.cancel()
         await asyncio.wait([running, crashed])
@@ -67,10 +76,30 @@ class Faults:
         number = self.count
         if self._crash_at == ("before", number):
             await self._for_ever()
-        answer = await self._transact(work)
+        with self._being_busy():
+            answer = await self._transact(work)
         if self._crash_at == ("after", number):
             await self._for_ever()
         return answer
+
+    @asynccontextmanager
+    async def _watched_read(self) -> AsyncIterator[AsyncConnection]:
+        if self.has_crashed:
+            await self._for_ever()
+        with self._being_busy():
+            async with self._read() as connection:
+                yield connection
+
+    @contextmanager
+    def _being_busy(self) -> Iterator[None]:
+        self._busy += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self._quiet.set()
 
     async def _for_ever(self) -> None:
         self._crashed.set()

@@ -29,11 +29,13 @@ async def run_until_idle(engine: Engine) -> None:
 async def _settle(plant: Plant) -> None:
     """Drives all that can go on at the present time."""
     while True:
+        # What ends while we look may leave new work behind that we did not see.
+        was_busy = plant.worker.in_flight > 0
         moved = AT_ONCE in (await plant.fire(), await plant.wake())
         moved = await _begin_some(plant) or moved
         if plant.worker.in_flight:
             await plant.worker.until_one_ends(LOOK_AGAIN_S)
-        elif not moved:
+        elif not moved and not was_busy:
             await plant.bureau.hooks_done()
             return
 

@@ -31,15 +31,20 @@ class Scores:
         **counts: int,
     ) -> None:
         """Adds a storm that began at `began` (time.monotonic) and left `state` behind."""
-        entry = {
-            "test": test,
+        self.note(
+            test,
+            began,
+            found,
             **counts,
-            "acknowledged": len({promise.id for promise in promises}),
-            "messages": len(state.messages),
-            "outcomes": outcomes(state),
-            "violations": list(found),
-            "seconds": round(time.monotonic() - began, 1),
-        }
+            acknowledged=len({promise.id for promise in promises}),
+            messages=len(state.messages),
+            outcomes=outcomes(state),
+        )
+
+    def note(self, test: str, began: float, found: Sequence[str], **more: object) -> None:
+        """Adds what is said in `more` of a storm that began at `began`."""
+        seconds = round(time.monotonic() - began, 1)
+        entry = {"test": test, **more, "violations": list(found), "seconds": seconds}
         self.entries.append(entry)
         # Shown with a failure, and with `-s`.
         print(json.dumps({**entry, "violations": len(found)}))  # noqa: T201

@@ -1,17 +1,16 @@
 """The outbox: written with what decided it, delivered in order and at least once, and no entry holds up another."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from pulse.core.errors import StorageDown
-from pulse.storage.database import Database
-from pulse.storage.outbox import BATCH, MAX_PAUSE_MS, Entry, Handler, Outbox, outbox_table
+from pulse.storage.outbox import BATCH, MAX_PAUSE_MS, Entry, Handler
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.storage.post import Post, entries, open_post
 
 
 @dataclass
@@ -29,27 +28,6 @@ class Receiver:
             raise ConnectionError(key)
 
 
-@dataclass
-class Post:
-    """An outbox in an empty database."""
-
-    database: Database
-    outbox: Outbox
-
-    async def put(self, *keys: str, topic: str = "mail") -> None:
-        async with self.database.write() as connection:
-            await self.outbox.put(connection, entries(keys, topic))
-
-    async def waiting(self) -> list[str]:
-        async with self.database.read() as connection:
-            table = self.outbox._table
-            return list(await connection.scalars(select(table.c.key).order_by(table.c.position)))
-
-
-def entries(keys: Sequence[str], topic: str = "mail") -> list[Entry]:
-    return [Entry(topic, key, f"payload of {key}".encode()) for key in keys]
-
-
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
@@ -57,12 +35,7 @@ def clock() -> SetClock:
 
 @pytest.fixture
 async def post(open_database: OpenDatabase, clock: SetClock) -> Post:
-    database = open_database(clock=clock)
-    metadata = MetaData()
-    table = outbox_table(metadata, database.prefix)
-    async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
-    return Post(database, Outbox(database, table))
+    return await open_post(open_database(clock=clock))
 
 
 @pytest.fixture
@@ -228,3 +201,19 @@ async def test_any_bytes_are_a_payload(post: Post) -> None:
             await post.outbox.put(connection, [Entry("mail", f"k{number}", payload)])
     await post.outbox.deliver({"mail": keep})
     assert came == [b"", b"\0\xff", bytes(100_000)]
+
+
+async def test_within_a_plain_transaction(post: Post, receiver: Receiver, handlers: dict[str, Handler]) -> None:
+    def work(connection: Connection) -> None:
+        post.outbox.put_now(connection, entries(["k1", "k2"]))
+        post.outbox.put_now(connection, [])
+
+    def fails(connection: Connection) -> None:
+        post.outbox.put_now(connection, entries(["k3"]))
+        raise ZeroDivisionError
+
+    await post.database.transact(work)
+    with pytest.raises(ZeroDivisionError):
+        await post.database.transact(fails)
+    assert await post.outbox.deliver(handlers) == 2
+    assert receiver.came == ["k1", "k2"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, inspect, text
 
+from pulse.engine.store.forms.tables import engine_tables
 from pulse.messages.tables import BRANCH as MESSAGES
 from pulse.messages.tables import message_tables
 from pulse.storage.branches import Branch
@@ -153,3 +154,10 @@ async def test_a_difference_is_seen(migrated: Database, noun: Noun, change: Call
 def test_conditions_that_differ_stay_different(one: str, other: str) -> None:
     assert _plain(one) != _plain(other)
     assert _plain(f"(({one})::text)") == _plain(one)
+
+
+def test_no_name_is_used_twice_in_a_database_that_an_engine_shares_with_the_platform() -> None:
+    made = [engine_tables("pulse_").metadata, *(noun.values[0].metadata("pulse_") for noun in NOUNS)]  # type: ignore[union-attr]
+    tables = [table for metadata in made for table in metadata.tables.values()]
+    names = [table.name for table in tables] + [index.name for table in tables for index in table.indexes]
+    assert sorted(names, key=str) == sorted(set(names), key=str)

@@ -61,11 +61,11 @@ class Up:
 
 
 @contextmanager
-def up(folder: Path, *arguments: str, **settings: str) -> Iterator[Up]:
+def up(folder: Path, *arguments: str, cwd: Path | None = None, **settings: str) -> Iterator[Up]:
     """Starts `pulse up` on the folder, waits until it is ready, and kills it at the end if it is still there."""
     command = [str(PULSE), "up", "--data", str(folder), "--port", "0", "--json", *arguments]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**settings)
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**settings), cwd=cwd
     )
     try:
         assert process.stdout is not None

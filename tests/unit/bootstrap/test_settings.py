@@ -16,6 +16,7 @@ NAMES: dict[str, tuple[Any, str]] = {
     "PULSE_BUS_URL": (None, "redis://127.0.0.1:6379"),
     "REDIS_URL": (None, "redis://127.0.0.1:6380"),
     "PULSE_SECRET_KEY": (None, "a-secret-key"),
+    "PULSE_APP": (None, "shop:engine"),
     "MAX_MESSAGE_BYTES": (1 << 20, "2048"),
     "MESSAGE_TIMEOUT": (900_000, "1000"),
     "MESSAGE_RETENTION_DAYS": (30, "7"),

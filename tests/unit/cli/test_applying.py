@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pulse.cli.apply import changes_of, check_contents
+from pulse.cli.workflows.apply import changes_of, check_contents
 from pulse.core.errors import InvalidFields
 from pulse.workflows.records import Entity, Workflow
 

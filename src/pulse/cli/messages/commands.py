@@ -1,7 +1,6 @@
 """`pulse messages`: what was processed."""
 
 import itertools
-import re
 import time
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from pulse.cli.messages import view
 from pulse.cli.messages.replaying import replay_all
 from pulse.cli.output import counted, print_json, print_table, print_text, run, say
-from pulse.cli.session import Data, Environment, Json, Organization, Session, part, session
+from pulse.cli.session import Data, Environment, Json, Organization, Session, Since, ms_ago, part, session
 from pulse.core.clock import iso
 from pulse.core.errors import Fault, InvalidFields, NotFound, Unavailable
 
@@ -19,9 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Processed messages.")
 COLUMNS = ("Id", "Status", "Type", "Workflow", "Received", "Elapsed", "Why")
 WAITING = ("pending", "held")
 PAGE, LOOK_AGAIN_S = 1000, 0.5
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Status = Annotated[str | None, typer.Option("--status", help="pending, success, fail, ignore, canceled or held.")]
-Since = Annotated[str | None, typer.Option("--since", help="How far back: 30m, 1h, 7d.")]
 
 
 @app.command("list")
@@ -156,7 +153,7 @@ def replay(
         until = None if ids else iso(time.time_ns() // 1_000_000)
         wanted = {"ids": ids, "status": status, "type": type_, "from": _ago(since), "to": until}
         body = {name: value for name, value in wanted.items() if value is not None}
-        async with session(data) as pulse:
+        async with session(data, sends=True) as pulse:
             place = await pulse.place(organization, environment)
             version = "old" if old_version else "current"
             done = await replay_all(pulse, place, {**body, "version": version}, dry_run=dry_run)
@@ -223,9 +220,5 @@ def _line(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _ago(since: str | None) -> str | None:
-    if since is None:
-        return None
-    found = re.fullmatch(r"(\d+)([smhd])", since)
-    if found is None:
-        raise InvalidFields([Fault("--since", "invalid_duration", "say how far back as 30m, 1h or 7d.")])
-    return iso(max(0, time.time_ns() // 1_000_000 - int(found[1]) * UNITS[found[2]] * 1000))
+    ms = ms_ago(since)
+    return None if ms is None else iso(ms)

@@ -174,7 +174,8 @@ class Journal:
         c = self._tables.waits.c
         for row, wait in record.waits:
             match = resolved(dict(wait.match), record.held.trigger, record.run.context)
-            values = self._wait_values(row) | {"signal_type": wait.signal_type, "match": plain_json(match, "a match")}
+            text = plain_json(match, "a match")
+            values = self._wait_values(row) | {"signal_type": wait.signal_type, "match": self._values.seal(text)}
             connection.execute(_or_keep(self._database, self._tables.waits).values(**values))
             found = self._signals.earlier(connection, record.run, wait.signal_type, match)
             if found is not None:

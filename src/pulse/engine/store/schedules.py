@@ -52,7 +52,7 @@ class Schedules:
 
     def _fire(self, definition_id: str, now: int, connection: Connection) -> Sequence[Emitted]:
         c = self._table.c
-        mine = select(c.tenant_id, c.schedule, c.next_at, c.last_at).where(c.definition_id == definition_id)
+        mine = select(c.tenant_id, c.schedule, c.next_at).where(c.definition_id == definition_id)
         row = connection.execute(self._ground.database.locked(mine)).first()
         if row is None or row.next_at is None or row.next_at > now:
             return []
@@ -60,7 +60,7 @@ class Schedules:
         # Times that wait for their turn are not missed.
         kept = replace(schedule, missed="all") if schedule.overlap == "queue" else schedule
         following = due(kept, row.next_at, now, limit=1 if schedule.overlap == "queue" else BATCH)
-        busy = schedule.overlap != "allow" and row.last_at is not None and self._is_running(connection, definition_id)
+        busy = schedule.overlap != "allow" and self._is_running(connection, definition_id)
         if busy and schedule.overlap == "queue":
             return []
         fires = () if busy else following.fires

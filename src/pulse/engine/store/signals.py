@@ -5,7 +5,6 @@ not committed. So both lock the type of signal within the tenant: signals among 
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -196,7 +195,7 @@ class Signals:
         )
         taken: set[tuple[str, str]] = set()
         for row in connection.execute(query, self._types.parameters(by_type)).all() if by_type else []:
-            match = json.loads(row.match)
+            match = self._values.load(row.match)
             free = (each for each in by_type[row.tenant_id, row.signal_type] if (row.run_id, each.id) not in taken)
             fitting = next((each for each in free if wait_fits(each, match)), None)
             # Another signal may have ended this wait meanwhile; then this one is free for the run's next wait.

@@ -7,6 +7,7 @@ import pytest
 
 from pulse import Action, Delay, Engine, RunFilter, Wait, WorkflowContext, WorkflowRun
 from pulse.core.errors import NotFound
+from pulse.engine.definition.steps import Step
 from pulse.engine.errors import IllegalTransition
 from pulse.testing import FakeClock, run_until_idle
 from tests.contract.engine.workshop import (
@@ -141,14 +142,14 @@ async def test_what_a_handler_answers_after_the_cancel_changes_nothing(engine: E
 
 @pytest.mark.parametrize("status", ["completed", "failed", "canceled"])
 async def test_a_run_that_has_ended_is_not_canceled_and_nothing_changes(engine: Engine, status: str) -> None:
-    step = {
+    steps: dict[str, Step] = {
         "completed": Action("ship"),
         "failed": Action("bad"),
         "canceled": Wait("never", signal_type="never"),
-    }[status]
+    }
     recorder(engine, "ship")
     recorder(engine, "bad", fails=[ValueError("no")])
-    await engine.create_workflow(workflow(step))
+    await engine.create_workflow(workflow(steps[status]))
     run = await run_of(engine, signal())
     if status == "canceled":
         run = await engine.cancel_run(run.id, "first")

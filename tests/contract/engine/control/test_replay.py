@@ -2,7 +2,7 @@
 
 import pytest
 
-from pulse import Action, Condition, Delay, Emit, Engine
+from pulse import Action, Condition, Delay, Emit, Engine, WorkflowContext
 from pulse.core.errors import NotFound
 from pulse.testing import run_until_idle
 from tests.contract.engine.workshop import (
@@ -37,7 +37,12 @@ async def test_a_replay_runs_the_signal_through_the_matcher_again(engine: Engine
 async def test_actions_that_are_not_replay_safe_are_skipped(engine: Engine) -> None:
     safe, unsafe = recorder(engine, "safe", replay_safe=True), recorder(engine, "unsafe")
     asked: list[bool] = []
-    engine.register_condition("asked", lambda ctx: asked.append(ctx.is_replay) or True)
+
+    @engine.condition("asked")
+    def ask(ctx: WorkflowContext) -> bool:
+        asked.append(ctx.is_replay)
+        return True
+
     await engine.create_workflow(workflow(Action("unsafe"), Condition("asked"), Action("safe")))
     first = await run_of(engine, signal())
     (replayed,) = await engine.replay(first.trigger_id)
@@ -120,9 +125,10 @@ async def test_another_tenant_cannot_replay_it(engine: Engine) -> None:
     for tenant in (A, B):
         await engine.create_workflow(workflow(Action("ship"), tenant=tenant))
     trigger = await engine.emit(signal())
-    for trigger_id, tenant in (("trg_nothing", None), (trigger.id, B)):
-        with pytest.raises(NotFound):
-            await engine.replay(trigger_id, tenant_id=tenant)
+    with pytest.raises(NotFound):
+        await engine.replay("trg_nothing")
+    with pytest.raises(NotFound):
+        await engine.replay(trigger.id, tenant_id=B)
     assert len(await engine.replay(trigger.id, tenant_id=A)) == 1
     await run_until_idle(engine)
     assert done.tenants == [A, A]

@@ -47,6 +47,7 @@ class Freeze(Faults):
         frozen = asyncio.ensure_future(self._at_rest.wait())
         await asyncio.wait([self._playing, frozen], return_when=asyncio.FIRST_COMPLETED)
         frozen.cancel()
+        await self._quiet.wait()
         if not self._at_rest.is_set():
             self._playing.result()
         return self._at_rest.is_set()
@@ -64,7 +65,8 @@ class Freeze(Faults):
             self._at_rest.set()
         if self._at_rest.is_set():
             await self._thawed.wait()
-        answer = await self._transact(work)
+        with self._being_busy():
+            answer = await self._transact(work)
         if self._crash_at == ("after", number):
             self._at_rest.set()
             await self._thawed.wait()

@@ -146,6 +146,7 @@ def waiting_family(stage: Stage) -> list[Workflow]:
     ]
 
 
+TWO_STEPS = Play(lambda stage: [workflow(stage, act("a"), act("b"))], {("main", "completed"): 1}, start)
 _SEQUENCE = Play(
     lambda s: [workflow(s, act("a"), act("b", retry_policy=THREE, fails=2), act("c"))],
     {("main", "completed"): 1},

@@ -12,23 +12,24 @@ from pulse.engine.store.journal import Record, Recorded
 from pulse.engine.work.bureau import Bureau
 from pulse.engine.work.executor import Executor
 from pulse.storage.claims import RUNNING, Claims
+from pulse.testing.faults import When
 from tests.contract.engine.crashes.cases import Case
 from tests.contract.engine.crashes.checker import violations
 from tests.contract.engine.crashes.conftest import NewStage
 from tests.contract.engine.crashes.ledger import End, Ledger
-from tests.contract.engine.crashes.plays import PLAYS
+from tests.contract.engine.crashes.plays import PLAYS, TWO_STEPS, Play
 from tests.contract.engine.crashes.stage import Rows, Stage
 
 MOST = 40
 PLAIN = PLAYS["sequence-with-retry"]
 
 
-async def all_crashes(new_stage: NewStage) -> list[str]:
-    """What is found when a plain sequence is crashed after each of its transactions."""
+async def all_crashes(new_stage: NewStage, when: When = "after", play: Play = PLAIN) -> list[str]:
+    """What is found when a sequence is crashed at each of its transactions."""
     found: list[str] = []
     for number in range(1, MOST):
-        case = Case(PLAIN, new_stage())
-        crashed = await case.crashes("after", number)
+        case = Case(play, new_stage())
+        crashed = await case.crashes(when, number)
         found += case.found
         if not crashed:
             break
@@ -84,7 +85,7 @@ async def test_recording_after_instead_of_before_is_seen(new_stage: NewStage, mo
         return Recorded(written=True)
 
     monkeypatch.setattr(Bureau, "record", belated)
-    found = await all_crashes(new_stage)
+    found = await all_crashes(new_stage, "before")
     assert seen(found, "was called after")
 
 
@@ -98,7 +99,7 @@ async def test_a_recorded_step_that_is_forgotten_is_seen(new_stage: NewStage, mo
         return {run: {"0": replace(rows["0"], status="pending", attempt=0)} for run, rows in found.items()}
 
     monkeypatch.setattr(type(stage.hand.plant.store.steps), "of_runs", forgetful)
-    found = await all_crashes(new_stage)
+    found = await all_crashes(new_stage, play=TWO_STEPS)
     assert seen(found, "was recorded as ended, and called again")
 
 

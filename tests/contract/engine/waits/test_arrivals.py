@@ -14,7 +14,6 @@ from tests.contract.conftest import SetClock
 from tests.contract.engine.workshop import (
     A,
     B,
-    OpenEngine,
     again,
     parallel,
     recorder,
@@ -167,26 +166,3 @@ async def _blocked_or_done(application: AsyncEngine, task: "asyncio.Future[Trigg
     async with asyncio.timeout(10), application.connect() as connection:
         while not task.done() and not await connection.scalar(blocked):
             await connection.rollback()
-
-
-async def test_a_run_with_a_signal_of_long_ago_goes_on_after_retention(
-    engine: Engine, open_engine: OpenEngine, clock: FakeClock
-) -> None:
-    keeper = open_engine(keep_runs=timedelta(days=1))
-    await keeper.create_workflow(
-        workflow(
-            Wait("first", signal_type=APPROVED),
-            Delay("later", days=10),
-            Wait("second", signal_type=APPROVED),
-        )
-    )
-    run = await run_of(keeper, signal())
-    await keeper.emit(signal(APPROVED, payload={"n": 1}))
-    await run_until_idle(keeper)
-    clock.advance(days=5)
-    while await keeper.plant._retention.enforce():
-        continue
-    await keeper.emit(signal(APPROVED, payload={"n": 2}))
-    await run_until_idle(keeper)
-    found = await again(engine, run)
-    assert (found.status, found.context) == ("completed", {"first": {"n": 1}, "second": {"n": 2}})

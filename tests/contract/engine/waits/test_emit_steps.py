@@ -3,7 +3,8 @@
 import pytest
 
 from pulse import Action, Delay, Emit, Engine, Wait, WorkflowRun
-from pulse.testing import run_until_idle
+from pulse.engine.definition.steps import Step
+from pulse.testing import FakeClock, run_until_idle
 from tests.contract.engine.workshop import (
     A,
     B,
@@ -172,13 +173,14 @@ async def test_a_retry_of_a_run_whose_other_branch_failed_waits_for_the_same_chi
     assert ((await again(engine, run)).status, len(packed.calls)) == ("completed", 1)
 
 
-async def test_a_retry_from_the_step_emits_anew(engine: Engine) -> None:
+async def test_a_retry_from_the_step_emits_anew(engine: Engine, clock: FakeClock) -> None:
     packed = recorder(engine, "pack")
     recorder(engine, "bad", fails=[ValueError("broken")])
     await engine.create_workflow(workflow(Action("pack"), name="Child", on=PACKED))
     await engine.create_workflow(workflow(Emit(PACKED, wait=True), Action("bad")))
     run = await run_of(engine, signal())
     assert run.status == "failed"
+    clock.advance(ms=1)
     await engine.retry_run(run.id, from_step=PACKED)
     await run_until_idle(engine)
     assert ((await again(engine, run)).status, len(packed.calls)) == ("completed", 2)
@@ -200,7 +202,7 @@ async def test_branches_wait_for_their_own_children(engine: Engine) -> None:
     recorder(engine, "pack")
     for name in ("one", "two"):
         await engine.create_workflow(workflow(Delay(f"later_{name}", days=1), name=name, on=name))
-    two = [Emit("two", wait=True), Action("pack")]
+    two: list[Step] = [Emit("two", wait=True), Action("pack")]
     await engine.create_workflow(workflow(parallel("both", [Emit("one", wait=True)], two)))
     run = await run_of(engine, signal())
     assert run.status == "completed"

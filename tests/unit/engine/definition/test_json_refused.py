@@ -144,7 +144,7 @@ def test_what_is_given_is_left_as_it_is() -> None:
     assert given_value == SEED
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(WORKFLOWS)
 def test_the_schema_accepts_whatever_is_written(drawn: Workflow) -> None:
     assert refusals(json_schema(), to_json(drawn)) == []
@@ -156,7 +156,7 @@ def every_place(value: Any) -> list[tuple[Any, Any]]:
     return [place for key in keys for place in [(value, key), *every_place(value[key])]]
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(WORKFLOWS, st.data())
 def test_what_is_refused_is_refused_by_the_schema_and_the_other_way_round(drawn: Workflow, data: st.DataObject) -> None:
     value = to_json(drawn)

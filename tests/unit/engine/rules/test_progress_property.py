@@ -1,18 +1,23 @@
 """Whatever the workflow, whatever its steps come to, whenever its holders die: one end, and each step once."""
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from pulse.engine.definition.steps import Parallel, Step
+from pulse.engine.definition.steps import Step
 from pulse.engine.records import FINISHED_STEP
+from pulse.engine.rules import progress
+from pulse.engine.rules.progress import Advance
 from pulse.engine.rules.rewind import rewound
 from tests.unit.engine.rules.plays import FLOWS, FLOWS_THAT_COMPLETE, Player, expected
 
 Flow = tuple[Step, ...]
 CRASHES = st.sets(st.integers(1, 60), max_size=12)
-PATIENT = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @PATIENT
@@ -52,9 +57,7 @@ def test_a_run_ends_once_with_nothing_left_open(flow: Flow, crashes: set[int]) -
     rows = played.steps.values()
     assert all(row.status in FINISHED_STEP for row in rows)
     assert (end.ended == "failed") == any(row.status == "failed" for row in rows)
-    again = played.look()
-    assert (again.ended, again.error) == (end.ended, end.error)
-    assert not (again.changed or again.execute or again.emits or again.waits)
+    assert played.ask() == Advance(ended=end.ended, error=end.error, current_step_index=end.current_step_index)
 
 
 @PATIENT
@@ -101,20 +104,65 @@ def rewind(played: Player, from_step: str | None) -> set[str]:
     return {row.step_name for row in removed}
 
 
-def test_the_plays_have_branches_in_them() -> None:
-    """What is drawn is worth playing: nested branches, failures and skips are among it."""
-    seen: set[str] = set()
+def exists(wanted: Callable[[Player], bool]) -> bool:
+    """Whether a workflow is drawn whose play is as wanted."""
 
-    @settings(max_examples=200, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-    @given(FLOWS)
-    def look(flow: Flow) -> None:
-        played = Player(flow)
-        seen.add(str(played.play().ended))
-        seen.update(f"skipped: {reason}" for reason in played.reasons().values())
-        parallels = [step for step in flow if isinstance(step, Parallel)]
-        seen.update(
-            "nested" for step in parallels for branch in step.branches for each in branch if each.type == "parallel"
-        )
+    def plays(flow: Flow) -> bool:
+        return wanted(Player(flow))
 
-    look()
-    assert seen == {"completed", "failed", "nested", "skipped: condition", "skipped: failed", "skipped: timeout"}
+    once: dict[str, Any] = {"report_multiple_bugs": False, "phases": [Phase.generate], "database": None}
+    searching = settings(max_examples=5_000, deadline=None, **once)
+    return bool(find(FLOWS, plays, settings=searching))
+
+
+def is_nested(played: Player) -> bool:
+    return any(row.path.count(".") > 2 and row.status == "completed" for row in played.steps.values())
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda played: played.play().ended == "completed" and is_nested(played),
+        lambda played: played.play().ended == "failed" and is_nested(played),
+        *(
+            lambda played, why=why: bool(played.play()) and why in played.reasons().values()
+            for why in ("condition", "failed", "timeout")
+        ),
+    ],
+    ids=["nested, completed", "nested, failed", "condition", "failed", "timeout"],
+)
+def test_what_is_drawn_is_worth_playing(wanted: Callable[[Player], bool]) -> None:
+    assert exists(wanted)
+
+
+def is_wrong(played: Player) -> bool:
+    """Whether one of the properties above does not hold of the play."""
+    try:
+        played.play()
+        flow = played.workflow.steps
+        assert all(row.status in FINISHED_STEP for row in played.steps.values())
+        good = Player(flow)
+        good.good = True
+        good.play()
+        assert good.statuses() == expected(flow)
+    except (AssertionError, TypeError):
+        return True
+    return False
+
+
+def fails_at_once(walk: Any, row: Any, inside: str) -> Any:
+    return walk._fail(row, "no")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "broken"),
+    [
+        (progress, "_ends_early", lambda _step, _row: False),
+        (progress, "_skipped_after", lambda _step, _row: 0),
+        (progress._Walk, "_wind_up", fails_at_once),
+    ],
+    ids=["ends early", "skips", "winds up"],
+)
+def test_a_broken_rule_is_seen(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, broken: Any) -> None:
+    monkeypatch.setattr(owner, name, broken)
+    assert exists(is_wrong)

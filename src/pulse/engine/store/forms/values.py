@@ -34,8 +34,8 @@ class NotStorable(InvalidInput):
 def plain_json(value: object, what: str) -> str:
     """The value as JSON text.
 
-    Raises NotStorable for what is not JSON (NaN, other classes, keys that are no text), for NUL characters, and for
-    more than 2 MB; more than 256 KB is logged as a warning.
+    Raises NotStorable for what is not JSON (NaN, other classes, tuples as keys), for NUL characters and halves of
+    surrogate pairs, and for more than 2 MB; more than 256 KB is logged as a warning. Numbers as keys become texts.
     """
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain)

@@ -6,14 +6,21 @@ makes it exactly once.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Connection
 
+from pulse.core.errors import InvalidInput
+from pulse.engine.engine import Engine
+from pulse.engine.records import Signal
 from pulse.messages.records import NewMessage
 from pulse.storage.outbox import Entry, Outbox
 
+log = structlog.get_logger(__name__)
 TOPIC = "signal"
+SOURCE = "platform"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,3 +67,33 @@ def departure(message: NewMessage) -> bytes:
 
 def arrival(payload: bytes) -> Departure:
     return msgspec.json.decode(payload, type=Departure)
+
+
+class Emitter:
+    """Emits the messages that leave; an outbox's handler."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def __call__(self, message_id: str, entry: bytes) -> None:
+        try:
+            await self._engine.emit(signal_of(message_id, entry))
+        except InvalidInput as error:
+            # Trying again would not help, and the message is still there.
+            again = f"pulse messages replay {message_id}"
+            log.error("signal_refused", message=message_id, reason=error.message, after_mending=again)
+
+
+def signal_of(message_id: str, entry: bytes) -> Signal:
+    """The signal of a message: its `payload`, if that is an object, or else the whole message."""
+    left = arrival(entry)
+    message: dict[str, Any] = msgspec.json.decode(left.message)
+    payload = message.get("payload")
+    return Signal(
+        tenant_id=left.organization_id,
+        source=SOURCE,
+        type=left.type,
+        environment=left.environment_id,
+        payload=payload if isinstance(payload, dict) else message,
+        idempotency_key=f"message:{message_id}",
+    )
