@@ -51,7 +51,7 @@ def faults_in(cls: type, values: Mapping[str, Any]) -> list[Fault]:
 
 def misfits(path: str, wanted: Any, value: Any) -> list[tuple[str, Any, Any]]:
     """Where in the value, which does not fit, the fault is: in a list, at each element that does not."""
-    if typing.get_origin(wanted) is not tuple or not isinstance(value, tuple):
+    if typing.get_origin(wanted) not in (tuple, Sequence) or not isinstance(value, list | tuple):
         return [(path, wanted, value)]
     inner = typing.get_args(wanted)[0]
     return [
@@ -85,9 +85,10 @@ def test_of(wanted: Any) -> Test:
         return lambda value: any(test(value) for test in tests)
     if origin is Literal:
         return lambda value: any(value == each and type(value) is type(each) for each in arguments)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         inner = test_of(arguments[0])
-        return lambda value: isinstance(value, tuple) and all(map(inner, value))
+        kinds = tuple if origin is tuple else (list, tuple)
+        return lambda value: isinstance(value, kinds) and all(map(inner, value))
     if origin is not None and issubclass(origin, Mapping):
         return lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
     if origin is not None and (issubclass(origin, type) or not issubclass(origin, Sequence)):
@@ -113,7 +114,7 @@ def words(wanted: Any) -> str:
         return " or ".join(words(each) for each in arguments)
     if origin is Literal:
         return " or ".join(repr(each) for each in arguments)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return f"a list of {words(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):
         return "a dict with text keys"

@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 from pulse.storage.branches import Branch
 from pulse.storage.claims import claim_columns, claim_indexes
 from pulse.storage.outbox import outbox_table
-from pulse.storage.types import SORTED_ID
 
 BRANCH = Branch("messages", Path(__file__).parent / "migrations")
 
@@ -44,7 +43,8 @@ def message_tables(prefix: str) -> MessageTables:
 
 
 def sorted_id() -> Column[str]:
-    return Column("id", SORTED_ID, primary_key=True)
+    # The order of ids is the order of their bytes, whatever the database's collation.
+    return Column("id", String().with_variant(String(collation="C"), "postgresql"), primary_key=True)
 
 
 def _messages(metadata: MetaData, prefix: str) -> Table:

@@ -211,6 +211,7 @@ def translate(error: BaseException) -> PulseError | None:
     return None
 
 
+_UNPREPARED = "The database has no tables of this name yet: run `pulse migrate`, or await `engine.migrate()`."
 _DAMAGED = "The database file is damaged, or is no database at all. Restore it from a backup."
 _SQLITE_WORDS: tuple[tuple[str, Callable[[], PulseError]], ...] = (
     ("disk is full", StorageFull),
@@ -221,9 +222,10 @@ _SQLITE_WORDS: tuple[tuple[str, Callable[[], PulseError]], ...] = (
     ("database is locked", StorageDown),
     ("not a database", partial(StorageDown, _DAMAGED)),
     ("disk image is malformed", partial(StorageDown, _DAMAGED)),
+    ("no such table", partial(Misconfigured, _UNPREPARED)),
 )
 # The first that an SQLSTATE begins with. All that are StorageDown pass by themselves.
-_SQLSTATES: tuple[tuple[str, type[PulseError]], ...] = (
+_SQLSTATES: tuple[tuple[str, Callable[[], PulseError]], ...] = (
     ("53100", StorageFull),
     ("25006", StorageReadOnly),
     ("53", StorageDown),  # too many connections, out of memory
@@ -231,6 +233,7 @@ _SQLSTATES: tuple[tuple[str, type[PulseError]], ...] = (
     ("08", StorageDown),  # the connection broke
     ("40P01", StorageDown),  # a deadlock
     ("40001", StorageDown),  # a conflict between transactions
+    ("42P01", partial(Misconfigured, _UNPREPARED)),  # no such table
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime, String, Text, cast
+from sqlalchemy import DateTime, Text, cast
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 
@@ -24,4 +24,4 @@ JSON_TEXT: TypeEngine[str] = _Jsonb().with_variant(Text(), "sqlite")
 # A time: an aware datetime on PostgreSQL, text as `isoformat` writes it on SQLite. `moment_of` reads both.
 MOMENT: TypeEngine[Any] = DateTime(timezone=True).with_variant(Text(), "sqlite")
 # The order of ids is the order of their bytes, whatever the database's collation.
-SORTED_ID: TypeEngine[str] = String().with_variant(String(collation="C"), "postgresql")
+SORTED_ID: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")

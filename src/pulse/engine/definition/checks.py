@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pulse.core.errors import Fault
@@ -97,7 +97,7 @@ def _of_names(workflow: Workflow) -> Iterator[Fault]:
         first.setdefault(step.name, path)
 
 
-def all_steps(steps: tuple[Step, ...], path: str = "steps") -> Iterator[tuple[str, Step]]:
+def all_steps(steps: Sequence[Step], path: str = "steps") -> Iterator[tuple[str, Step]]:
     """Every step with its path in the definition, those of branches after their parallel step."""
     for index, step in enumerate(steps):
         here = f"{path}.{index}"
@@ -107,7 +107,7 @@ def all_steps(steps: tuple[Step, ...], path: str = "steps") -> Iterator[tuple[st
                 yield from all_steps(branch, f"{here}.branches.{number}")
 
 
-def _of_steps(steps: tuple[Step, ...], path: str, depth: int) -> Iterator[Fault]:
+def _of_steps(steps: Sequence[Step], path: str, depth: int) -> Iterator[Fault]:
     if depth > MAX_DEPTH:
         yield Fault(path, "too_deep", f"Parallel steps may be nested at most {MAX_DEPTH} deep.")
         return

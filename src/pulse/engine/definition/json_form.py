@@ -8,7 +8,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -210,9 +210,11 @@ def _schema(wanted: Any) -> JsonDict:
     if wanted in _SIMPLE:
         return _SIMPLE[wanted]
     if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [_schema(each) for each in arguments]}
+        # A class stands in JSON as its name.
+        given = [_schema(each) for each in arguments if typing.get_origin(each) is not type]
+        return given[0] if len(given) == 1 else {"anyOf": given}
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin is tuple:
+    if origin is Sequence:
         return {"type": "array", "items": _schema(arguments[0])}
     return {"type": "object"}

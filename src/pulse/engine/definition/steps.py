@@ -3,7 +3,7 @@
 Types are checked when a step is made; limits and references by `create_workflow` (see checks.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -27,8 +27,8 @@ class RetryPolicy:
     max_attempts: int = 1
     backoff_ms: int = 1_000
     max_backoff_ms: int = 300_000
-    retry_on: tuple[str, ...] = ()
-    give_up_on: tuple[str, ...] = ()
+    retry_on: Sequence[str | type[BaseException]] = ()
+    give_up_on: Sequence[str | type[BaseException]] = ()
     jitter: bool = True
 
     def __post_init__(self) -> None:
@@ -142,7 +142,7 @@ class Parallel:
 
     type: ClassVar[StepType] = "parallel"
     name: str
-    branches: "tuple[tuple[Step, ...], ...]"
+    branches: "Sequence[Sequence[Step]]"
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -38,7 +38,7 @@ class Workflow:
     tenant_id: str
     name: str
     trigger_type: str
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     description: str | None = None
     environment_filter: str | None = None
     resource_type_filter: str | None = None

@@ -6,7 +6,7 @@ run waits, ended, or goes on. It is computed from records alone, so that a worke
 the same answer; that is also why branches converge exactly once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -91,7 +91,7 @@ class _Walk:
             self._next.error = f"Step {failed.step_name!r} failed: {failed.error_message}"
         return self._next
 
-    def _sequence(self, steps: tuple[Step, ...], prefix: str, parent: str | None, branch: int | None) -> Standing:
+    def _sequence(self, steps: Sequence[Step], prefix: str, parent: str | None, branch: int | None) -> Standing:
         skipping = 0
         for index, step in enumerate(steps):
             path = f"{prefix}{index}"

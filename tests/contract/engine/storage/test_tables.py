@@ -40,9 +40,8 @@ SEED: dict[str, dict[str, str]] = {
         "TIMESTAMPTZ": "created_at",
     },
 }
-# PostgreSQL keeps TEXT and VARCHAR without a length in the same way, and compares them by the same operators.
 POSTGRESQL = {
-    "TEXT": {"TEXT", "VARCHAR"},
+    "TEXT": {"TEXT"},
     "JSONB": {"JSONB"},
     "BOOLEAN": {"BOOLEAN"},
     "INTEGER": {"INTEGER"},

@@ -123,14 +123,14 @@ def test_what_is_no_step_is_refused_at_its_place_in_the_list() -> None:
 
 def test_lists_of_steps_become_tuples_so_that_nobody_changes_them_later() -> None:
     given = [Action("a")]
-    made = Workflow("acme", "f", "go", given)  # type: ignore[arg-type]
+    made = Workflow("acme", "f", "go", given)
     given.append(Action("b"))
     assert made.steps == (Action("a"),)
-    assert Parallel("p", [[Action("a")], [Action("b")]]).branches == ((Action("a"),), (Action("b"),))  # type: ignore[arg-type]
+    assert Parallel("p", [[Action("a")], [Action("b")]]).branches == ((Action("a"),), (Action("b"),))
 
 
 def test_exception_classes_are_kept_by_their_names() -> None:
-    policy = RetryPolicy(retry_on=(TimeoutError, "ConnectError"), give_up_on=[ActionFailed])  # type: ignore[arg-type]
+    policy = RetryPolicy(retry_on=(TimeoutError, "ConnectError"), give_up_on=[ActionFailed])
     assert policy.retry_on == ("TimeoutError", "ConnectError")
     assert policy.give_up_on == ("pulse.engine.errors.ActionFailed",)
 

@@ -109,7 +109,7 @@ def test_the_classes_of_give_up_on_are_never_tried_again() -> None:
 
 
 def test_a_class_may_be_given_as_itself() -> None:
-    policy = RetryPolicy(max_attempts=5, retry_on=(MailDown,))  # type: ignore[arg-type]
+    policy = RetryPolicy(max_attempts=5, retry_on=(MailDown,))
     assert pause_ms(policy, 1, MailDown(), 1.0) is not None
     assert pause_ms(policy, 1, OSError(), 1.0) is None
 
