@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy import Row
@@ -68,10 +69,9 @@ def out_of_sequence(calls: Sequence[Call]) -> Iterator[str]:
     for call in calls:
         of_run[call.run].append(call)
     for run, mine in of_run.items():
-        for place, later in enumerate(mine):
-            for earlier in mine[:place]:
-                if _is_before(later.path, earlier.path):
-                    yield f"I2: in {run}, {later.path} was called after {earlier.path} ({later.id} after {earlier.id})"
+        for earlier, later in combinations(mine, 2):
+            if _is_before(later.path, earlier.path):
+                yield f"I2: in {run}, {later.path} was called after {earlier.path} ({later.id} after {earlier.id})"
 
 
 def _is_before(path: str, other: str) -> bool:
