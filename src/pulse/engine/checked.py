@@ -16,6 +16,8 @@ from pulse.core.errors import Fault, InvalidFields
 
 T = TypeVar("T")
 Test = Callable[[Any], bool]
+# What is taken where the class says a tuple, or a sequence.
+_LISTS: dict[Any, Any] = {tuple: (tuple,), Sequence: (list, tuple)}
 
 
 @dataclass_transform(frozen_default=True)
@@ -51,7 +53,8 @@ def faults_in(cls: type, values: Mapping[str, Any]) -> list[Fault]:
 
 def misfits(path: str, wanted: Any, value: Any) -> list[tuple[str, Any, Any]]:
     """Where in the value, which does not fit, the fault is: in a list, at each element that does not."""
-    if typing.get_origin(wanted) not in (tuple, Sequence) or not isinstance(value, list | tuple):
+    origin = typing.get_origin(wanted)
+    if origin not in _LISTS or not isinstance(value, _LISTS[origin]):
         return [(path, wanted, value)]
     inner = typing.get_args(wanted)[0]
     return [
@@ -85,9 +88,8 @@ def test_of(wanted: Any) -> Test:
         return lambda value: any(test(value) for test in tests)
     if origin is Literal:
         return lambda value: any(value == each and type(value) is type(each) for each in arguments)
-    if origin in (tuple, Sequence):
-        inner = test_of(arguments[0])
-        kinds = tuple if origin is tuple else (list, tuple)
+    if origin in _LISTS:
+        inner, kinds = test_of(arguments[0]), _LISTS[origin]
         return lambda value: isinstance(value, kinds) and all(map(inner, value))
     if origin is not None and issubclass(origin, Mapping):
         return lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
@@ -114,7 +116,7 @@ def words(wanted: Any) -> str:
         return " or ".join(words(each) for each in arguments)
     if origin is Literal:
         return " or ".join(repr(each) for each in arguments)
-    if origin in (tuple, Sequence):
+    if origin in _LISTS:
         return f"a list of {words(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):
         return "a dict with text keys"

@@ -33,7 +33,7 @@ async def new_stage(database_url: str, prefix: str) -> AsyncIterator[NewStage]:
     others, clock, numbers = sqlite_threads(), FakeClock(), count(1)
     # Connections that outlive the engines of a test: to make some for each would take most of its time.
     shared = create_async_engine(database_url, pool_size=10, max_overflow=0)
-    url = database_url
+    url = database_url if database_url.startswith("sqlite") else shared
     hand = Engine(url, table_prefix=prefix, clock=clock)
     await hand.migrate()
 
