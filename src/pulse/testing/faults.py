@@ -63,6 +63,7 @@ class Faults:
     async def _bury(self) -> None:
         """Ends what the dead engine left in this process; in the database everything stays as it is."""
         await self._engine.plant.worker.lease_lost()
+        await self._engine.plant.bureau.notices.stop()
         for task in self._stuck:
             task.cancel()
         if self._stuck:

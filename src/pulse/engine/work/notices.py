@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 log = logging.getLogger(__name__)
 PAUSE_S = 0.02
 RECONNECT_S = 2.0
+CONNECT_S = 5.0
 RUNS = "runs"
 
 
@@ -71,9 +72,7 @@ class Notices:
             await asyncio.sleep(RECONNECT_S)
 
     async def _while_connected(self) -> None:
-        import asyncpg
-
-        connection = await asyncpg.connect(**_arguments(self._url))
+        connection = await self._connect()
         try:
             await connection.add_listener(self._channel, self._listen)
             # What was said while nobody listened is not known.
@@ -82,6 +81,18 @@ class Notices:
                 await self._say_what_is_there(connection)
         finally:
             connection.terminate()
+
+    async def _connect(self) -> Any:
+        import asyncpg
+
+        connecting = asyncio.ensure_future(asyncpg.connect(**_arguments(self._url), timeout=CONNECT_S))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # Cut off in the middle, the driver would leave an error in the loop that nobody takes.
+            with contextlib.suppress(Exception):
+                (await connecting).terminate()
+            raise
 
     async def _say_what_is_there(self, connection: Any) -> None:
         with contextlib.suppress(TimeoutError):

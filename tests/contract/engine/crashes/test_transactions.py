@@ -21,8 +21,7 @@ MOST = 40
 @pytest.fixture
 async def shop(database_url: str, prefix: str) -> AsyncIterator[AsyncEngine]:
     """The application's own connections, and its own table in the same database."""
-    # Without TLS: asyncpg's try of it now and then leaves a "connection lost" in the loop that nobody takes.
-    made = create_async_engine(database_url + ("?ssl=disable" if "postgresql" in database_url else ""))
+    made = create_async_engine(database_url)
     async with made.begin() as connection:
         await connection.execute(
             text(f"CREATE TABLE {prefix}shop (tenant TEXT, entry TEXT, PRIMARY KEY (tenant, entry))")
