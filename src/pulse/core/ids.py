@@ -49,16 +49,16 @@ class Ids:
 
 def derive_id(kind: str, parent: str, *parts: str | int) -> str:
     """An id with the time of `parent` that depends on `parent` and `parts` only."""
+    suffix = _suffix_of(parent)
     digest = hashlib.sha256("\0".join([parent, *map(str, parts)]).encode()).digest()
     counter = int.from_bytes(digest[:10]) & ((1 << _COUNTER_BITS) - 1)
-    return f"{kind}_{_encode(_uuid7(time_of(parent), counter))}"
+    # The first ten letters of a suffix are the time.
+    return f"{kind}_{suffix[:10]}{_encode(_uuid7(0, counter))[10:]}"
 
 
 def time_of(identifier: str) -> int:
     """The millisecond an id was made in. Raises ValueError for what is not an id."""
-    suffix = identifier.rpartition("_")[2]
-    if not _is_suffix(suffix):
-        raise ValueError(f"not an id: {identifier!r}")
+    suffix = _suffix_of(identifier)
     ms = 0
     for letter in suffix[:10]:
         ms = ms * 32 + _VALUES[letter]
@@ -73,6 +73,13 @@ def first_id_at(kind: str, ms: int) -> str:
 def is_id(text: str, kind: str) -> bool:
     prefix, _, suffix = text.rpartition("_")
     return prefix == kind and _is_suffix(suffix)
+
+
+def _suffix_of(identifier: str) -> str:
+    suffix = identifier.rpartition("_")[2]
+    if not _is_suffix(suffix):
+        raise ValueError(f"not an id: {identifier!r}")
+    return suffix
 
 
 def _is_suffix(text: str) -> bool:

@@ -92,7 +92,7 @@ def test_of(wanted: Any) -> Test:
         inner, kinds = test_of(arguments[0]), _LISTS[origin]
         return lambda value: isinstance(value, kinds) and all(map(inner, value))
     if origin is not None and issubclass(origin, Mapping):
-        return lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+        return lambda value: isinstance(value, dict | Mapping) and all(isinstance(key, str) for key in value)
     if origin is not None and (issubclass(origin, type) or not issubclass(origin, Sequence)):
         return (lambda value: isinstance(value, type)) if issubclass(origin, type) else callable
     if wanted is float:

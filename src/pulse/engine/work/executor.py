@@ -133,7 +133,7 @@ def _result(step: Action | Condition, answer: Any) -> Outcome:
         answer = answer.data
     if answer is None:
         return Outcome()
-    if not isinstance(answer, Mapping):
+    if not isinstance(answer, dict | Mapping):
         return Outcome(
             error=Fatal(f"An action answers a dict, an ActionResult or None, not a {type(answer).__name__}.")
         )

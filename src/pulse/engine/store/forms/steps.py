@@ -1,6 +1,5 @@
 """Rows of steps and of logs: written many at once, whatever they were before."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from pulse.engine.records import ExecutionLog, WorkflowStepRun
 from pulse.engine.store.forms.tables import EngineTables
-from pulse.engine.store.forms.values import Values, moment_of, plain_json
+from pulse.engine.store.forms.values import Values, compact, moment_of, plain_json
 from pulse.storage.claims import chunks
 from pulse.storage.rows import Insertion
 
@@ -87,7 +86,7 @@ class StepRows:
 
     def _values_of(self, row: WorkflowStepRun) -> tuple[object, ...]:
         moment = self._values.moment
-        result = None if row.result is None else self._values.seal(json.dumps(row.result, separators=(",", ":")))
+        result = None if row.result is None else self._values.seal(compact(row.result))
         return (
             row.id,
             row.run_id,

@@ -38,7 +38,7 @@ def plain_json(value: object, what: str) -> str:
     surrogate pairs, and for more than 2 MB; more than 256 KB is logged as a warning. Numbers as keys become texts.
     """
     try:
-        text = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain)
+        text = _ENCODER.encode(value)
         size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise NotStorable(f"{what} cannot be stored as JSON: {error}.") from None
@@ -66,6 +66,14 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__name__} is no JSON value")
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
+
+
+def compact(value: object) -> str:
+    """JSON text of a value that is known to be plain JSON."""
+    return _ENCODER.encode(value)
 
 
 # Escapes of NUL and of halves of surrogate pairs; pairs have them too, so that a second look is needed.
