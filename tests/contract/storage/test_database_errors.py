@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pulse.core.errors import PulseError, StorageDown, StorageFull, StorageReadOnly
+from pulse.core.errors import Misconfigured, PulseError, StorageDown, StorageFull, StorageReadOnly
 from pulse.storage.database import Database
 from tests.contract.conftest import sqlite_threads, sqlite_threads_ended
 
@@ -192,6 +192,7 @@ SQLSTATES = [
     ("57P03", StorageDown),  # the server is starting
     ("08006", StorageDown),  # connection failure
     ("25006", StorageReadOnly),  # a standby, or a server set to read only
+    ("42P01", Misconfigured),  # no such table: nobody has migrated
 ]
 
 
@@ -202,7 +203,7 @@ async def test_what_the_server_says(postgres: Database, state: str, kind: type[P
     assert type(caught.value) is kind
 
 
-@pytest.mark.parametrize("state", ["23505", "22P02", "42P01", "P0001"])
+@pytest.mark.parametrize("state", ["23505", "22P02", "P0001"])
 async def test_what_is_the_statements_own_fault_is_not_translated(postgres: Database, state: str) -> None:
     with pytest.raises(DBAPIError):
         await write(postgres, f"DO $$ BEGIN RAISE EXCEPTION 'disk is full' USING ERRCODE = '{state}'; END $$")
