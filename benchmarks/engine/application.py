@@ -15,7 +15,7 @@ from benchmarks.peers import ground
 from pulse import Action, Engine, RunCompleteEvent, Signal, Workflow
 
 SIGNAL = Signal(tenant_id="acme", source="bench", type="bench.run", payload={"n": 1, "text": "x" * 100})
-IN_FLIGHT = 200
+IN_FLIGHT = 400
 WARM_UP_S = 2.0
 CHUNK = 500
 

@@ -5,6 +5,9 @@ and one item; `Database.transact` says where verbs run. Whatever arrives while a
 for the next one, so the batch grows with the load by itself and a lone caller waits for nobody. Items of one verb go
 into one call, so that a thousand rows cost one statement.
 
+On PostgreSQL several transactions may be under way at once (`lanes`), as other processes might have some: while the
+server works on one, the next is prepared. SQLite has one writer, and one lane.
+
 A transaction that fails because of a row is bisected: the halves are tried apart, until the row at fault stands alone
 and its caller alone gets the error. A transaction that fails because of the database (full, read-only, gone) fails for
 all who were in it: nothing of it was stored.
@@ -45,12 +48,14 @@ class Committer:
         *,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
+        lanes: int = 1,
     ) -> None:
         self._database = database
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._waiting: list[_Entry] = []
-        self._pump: asyncio.Task[None] | None = None
+        self._lanes = lanes if database.dialect == "postgresql" else 1
+        self._pumps: set[asyncio.Task[None]] = set()
 
     async def write(
         self, verb: Verb[Item, Answer], item: Item, committed: Callable[[Answer], None] | None = None
@@ -63,14 +68,14 @@ class Committer:
             raise Unavailable("Too many writes are waiting for the database. Try again shortly.")
         entry = _Entry(verb, item, committed)
         self._waiting.append(entry)
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run(), name="committer")
+        if len(self._pumps) < self._lanes:
+            self._pumps.add(asyncio.create_task(self._run(), name="committer"))
         return cast(Answer, await entry.answered)
 
     async def drain(self) -> None:
         """Returns when everything that was handed over has been answered."""
-        while self._pump is not None:
-            await asyncio.wait([self._pump])
+        while self._pumps:
+            await asyncio.wait(self._pumps)
 
     async def _run(self) -> None:
         batch: list[_Entry] = []
@@ -80,11 +85,16 @@ class Committer:
                 del self._waiting[: self._max_batch]
                 await self._commit(batch)
         finally:
-            self._pump = None
-            # Only where this task was cancelled is anybody left: nobody waits for an answer that never comes.
-            _fail(
-                [*batch, *self._waiting], Unavailable("The write was cut off: it is not known whether it was stored.")
-            )
+            self._leave(batch)
+
+    def _leave(self, batch: list[_Entry]) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._pumps.discard(task)
+        # Only where this task was cancelled is anybody left: nobody waits for an answer that never comes.
+        left = batch if self._pumps else [*batch, *self._waiting]
+        _fail(left, Unavailable("The write was cut off: it is not known whether it was stored."))
+        if not self._pumps:
             self._waiting.clear()
 
     async def _commit(self, batch: list[_Entry]) -> None:

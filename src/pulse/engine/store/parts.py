@@ -18,8 +18,12 @@ from pulse.engine.store.reading import Reading
 from pulse.engine.store.schedules import Schedules
 from pulse.engine.store.signals import Signals
 from pulse.storage.claims import Claims
-from pulse.storage.committer import Committer
+from pulse.storage.committer import MAX_BATCH, Committer
 from pulse.storage.database import Database
+
+# On PostgreSQL, two transactions at once, each of at most so many records: while the server works on one, the runs of
+# the other go on. With all runs in one transaction, this process and the server would take turns.
+LANES, IN_A_LANE = 2, 200
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ def open_store(
     return Store(
         ground=ground,
         database=database,
-        committer=Committer(database),
+        committer=Committer(
+            database, lanes=LANES, max_batch=IN_A_LANE if database.dialect == "postgresql" else MAX_BATCH
+        ),
         claims=claims,
         definitions=definitions,
         signals=signals,
