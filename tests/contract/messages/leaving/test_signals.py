@@ -138,7 +138,7 @@ async def test_it_is_announced_after_the_commit_and_only_then(office: Office) ->
     message = office.message(type="order")
 
     def announced() -> None:
-        there.append(office.committer._pump is not None)
+        there.append(bool(office.committer._pumps))
 
     office.intake.signals = MessageSignals(departures.outbox, {"order"}, announced)
     await office.intake.accept(office.message(type="invoice"))
