@@ -20,7 +20,7 @@ from pulse.engine.errors import ActionFailed
 from pulse.engine.records import FINISHED_STEP, Signal, TriggerEnvelope, WorkflowRun, WorkflowStepRun, evolve
 from pulse.engine.registry import Registry
 from pulse.engine.rules.matcher import resolved
-from pulse.engine.rules.outcomes import Outcome, settled
+from pulse.engine.rules.outcomes import Outcome, error_text, settled
 from pulse.engine.rules.progress import Advance, derived_trigger_id
 from pulse.engine.rules.transitions import check_run
 from pulse.engine.store.forms.values import moment_at, ms_of, plain_json
@@ -98,10 +98,22 @@ class Drive:
                 if not await self._record(following):
                     return
                 if not self._begin(following):
-                    return await self._hand_back()
+                    return await self._office.hand_back(self._held, HAND_BACK_MS)
                 await self._something_happens(following.due)
+        except Exception as error:
+            log.exception("the run %s cannot go on", self._held.id)
+            await self._give_up(error)
         finally:
             await self._stop()
+
+    async def _give_up(self, error: Exception) -> None:
+        """The engine itself cannot go on with the run: it fails and says why, rather than be tried for ever."""
+        now, said = self._now(), f"The engine could not go on: {error_text(error)}"
+        # What was to be emitted with this record was not.
+        unsent = [row for row in self._unrecorded.values() if row.step_type == "emit"]
+        left = [row for row in self._held.steps.values() if row.status not in FINISHED_STEP or row in unsent]
+        self._change([evolve(row, status="failed", completed_at=now, error_message=said) for row in left])
+        await self._record(Advance(ended="failed", error=said, current_step_index=self._held.run.current_step_index))
 
     # ---- what is next ----------------------------------------------------------------------------------------
 
@@ -231,9 +243,6 @@ class Drive:
         said = f"No worker has had the {step.type} {handler_of(step)!r} for {self._office.handler_grace}."
         self._change([evolve(row, status="failed", completed_at=self._now(), error_message=said)])
         return True
-
-    async def _hand_back(self) -> None:
-        await self._office.hand_back(self._held, HAND_BACK_MS)
 
     async def _something_happens(self, due: datetime | None) -> None:
         """Returns when a call has ended (and takes it in), or when it is time to look again."""

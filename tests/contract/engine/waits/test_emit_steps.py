@@ -207,3 +207,14 @@ async def test_branches_wait_for_their_own_children(engine: Engine) -> None:
     run = await run_of(engine, signal())
     assert run.status == "completed"
     assert set((await statuses(engine, run)).values()) == {"completed"}
+
+
+async def test_a_run_that_the_engine_cannot_go_on_with_fails_and_says_why(engine: Engine) -> None:
+    engine.register_action("write", lambda _ctx: {"text": "x" * 1_500_000})
+    twice = {"first": "$.context.write.text", "second": "$.context.write.text"}
+    await engine.create_workflow(workflow(Action("write"), Emit("book.written", payload=twice)))
+    run = await run_of(engine, signal())
+    assert run.status == "failed"
+    assert run.error_message is not None
+    assert "could not go on: NotStorable: the payload of a signal has" in run.error_message
+    assert (await statuses(engine, run))["book.written"] == "failed"
