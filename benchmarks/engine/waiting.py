@@ -4,6 +4,7 @@ import asyncio
 import gc
 import resource
 import statistics
+import sys
 import time
 from typing import Any
 
@@ -76,7 +77,7 @@ async def claim_cost(url: str, waiting: int) -> dict[str, Any]:
         for _ in range(waiting // CHUNK):
             await engine.emit_many([LONG_AGO] * CHUNK)
         while (found := await at_rest(engine)) < waiting:
-            print(f"  {found:,} of {waiting:,} wait", flush=True)
+            print(f"  {found:,} of {waiting:,} wait", file=sys.stderr)
             await asyncio.sleep(2)
         memory = resident_mb()
     engine = Engine(url, concurrency=200)

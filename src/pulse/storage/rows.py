@@ -79,6 +79,11 @@ def _passed_as(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return BigInteger() if isinstance(kind, Integer) else Text()
 
 
+def insert_into(dialect: Dialect, table: Table) -> Any:
+    """An INSERT of that dialect, which can say what becomes of a row that is there already."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
 class Insertion:
     """Inserts rows that are tuples of driver values, in the order of `columns`.
 

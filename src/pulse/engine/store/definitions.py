@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pulse.core.errors import NotFound
 from pulse.core.schedule import Schedule, next_fire
@@ -17,8 +16,7 @@ from pulse.engine.definition.workflow import Workflow
 from pulse.engine.records import WorkflowDefinition
 from pulse.engine.store.forms.values import moment_at, moment_of, plain_json
 from pulse.engine.store.ground import Ground
-from pulse.storage.database import Database
-from pulse.storage.rows import Given
+from pulse.storage.rows import Given, insert_into
 
 KEPT_VERSIONS = 2_000
 
@@ -167,7 +165,7 @@ class DefinitionStore:
     # ---- rows ------------------------------------------------------------------------------------------------
 
     def _upsert(self, connection: Connection, workflow: Workflow, new_id: str) -> Row[*tuple[Any, ...]]:
-        table, insert = self._tables.definitions, _inserter(self._database)
+        table = self._tables.definitions
         value = to_json(workflow)
         values = {
             "tenant_id": workflow.tenant_id,
@@ -183,7 +181,7 @@ class DefinitionStore:
             "definition": plain_json(value, "a workflow"),
             "updated_at": self._now(),
         }
-        made = insert(table).values(id=new_id, version=1, created_at=self._now(), **values)
+        made = insert_into(self._database.dialect, table).values(id=new_id, version=1, created_at=self._now(), **values)
         again = {**values, "version": table.c.version + 1}
         upsert = made.on_conflict_do_update(index_elements=["tenant_id", "name"], set_=again).returning(*table.c)
         return connection.execute(upsert).one()
@@ -217,10 +215,6 @@ class DefinitionStore:
 
 def _known(stored: object) -> Any:
     return moment_of(stored)
-
-
-def _inserter(database: Database) -> Any:
-    return sqlite.insert if database.dialect == "sqlite" else postgresql.insert
 
 
 def _of(column: ColumnElement[str], tenant_id: str | None) -> Sequence[ColumnElement[bool]]:

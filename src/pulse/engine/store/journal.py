@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pulse.engine.definition.steps import Wait
 from pulse.engine.records import ExecutionLog, TriggerEnvelope, WorkflowRun, WorkflowStepRun
@@ -29,6 +28,7 @@ from pulse.engine.store.queue import RunQueue
 from pulse.engine.store.signals import Emission, Signals
 from pulse.storage.claims import NEVER, RUNNING, WAITING
 from pulse.storage.database import Database
+from pulse.storage.rows import insert_into
 
 _ADVANCING = ("current_step_index", "context", "updated_at")
 _LEAVING = (
@@ -273,5 +273,4 @@ def _ending(record: Record) -> tuple[object, ...]:
 
 
 def _or_keep(database: Database, table: Any) -> Any:
-    made: Any = sqlite.insert(table) if database.dialect == "sqlite" else postgresql.insert(table)
-    return made.on_conflict_do_nothing()
+    return insert_into(database.dialect, table).on_conflict_do_nothing()

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, case, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pulse.core.ids import derive_id
 from pulse.engine.records import TriggerEnvelope, WorkflowRun, WorkflowStepRun
@@ -23,7 +22,7 @@ from pulse.engine.store.forms.values import moment_at, moment_text, ms_of
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held, begun
 from pulse.storage.claims import BLOCKED, READY, RUNNING, WAITING
-from pulse.storage.rows import Given
+from pulse.storage.rows import Given, insert_into
 
 _COLUMNS = (
     "id",
@@ -151,7 +150,7 @@ class NewRuns:
         """The time at which this run of a rate-limited workflow may begin."""
         limit = run.version.workflow.rate_limit
         assert limit is not None
-        table, insert_or_keep = self._tables.rates, self._dialect_insert(self._tables.rates)
+        table, insert_or_keep = self._tables.rates, insert_into(self._database.dialect, self._tables.rates)
         key = run.version.definition_id
         connection.execute(insert_or_keep.values(definition_id=key, next_at=0).on_conflict_do_nothing())
         now_ms, pause = float(ms_of(now)), limit.per_seconds * 1000 / limit.limit
@@ -174,7 +173,7 @@ class NewRuns:
         for name in ("created_at", "updated_at", "started_at"):
             values[name] = self._values.moment(now) if values[name] is not None else None
         values |= {"due_at": min(due, last), "debounce_key": _digest(run, workflow.debounce_key)}
-        made = self._dialect_insert(table).values(**values, debounce_until=last)
+        made = insert_into(self._database.dialect, table).values(**values, debounce_until=last)
         sooner = case((table.c.debounce_until < due, table.c.debounce_until), else_=due)
         again = {"trigger_id": run.trigger.id, "due_at": sooner, "updated_at": values["updated_at"]}
         upsert = made.on_conflict_do_update(
@@ -183,9 +182,6 @@ class NewRuns:
         made_id = connection.execute(upsert.returning(table.c.id)).scalar_one()
         if made_id == run.id:
             self._steps.write(connection, [_first_step(run, now)])
-
-    def _dialect_insert(self, table: Any) -> Any:
-        return sqlite.insert(table) if self._database.dialect == "sqlite" else postgresql.insert(table)
 
     # ---- rows ------------------------------------------------------------------------------------------------
 
@@ -223,7 +219,7 @@ class NewRuns:
         rows = self._given.rows
         values: dict[str, Any] = {name: rows.c[name] for name in _COLUMNS} | born
         chosen = select(*[_expression(value) for value in values.values()]).where(rows.c.id.is_not(None))
-        made: Any = self._dialect_insert(table).from_select(list(values), chosen)
+        made: Any = insert_into(self._database.dialect, table).from_select(list(values), chosen)
         return made.on_conflict_do_nothing()  # type: ignore[no-any-return]
 
 

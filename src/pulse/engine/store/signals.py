@@ -62,7 +62,6 @@ class Emitted:
     run_ids: tuple[str, ...] = ()
     held: Held | None = None
     woke_others: bool = False
-    is_repeat: bool = False
 
 
 class Signals:
@@ -88,7 +87,7 @@ class Signals:
         started = self._start(connection, fresh)
         woken = self._end_waits(connection, [each.trigger for each in fresh if not each.stored])
         return [
-            Emitted(repeats[each.trigger.id], is_repeat=True)
+            Emitted(repeats[each.trigger.id])
             if each.trigger.id in repeats
             else _emitted(each, started[each.trigger.id, each.origin.nonce], each.trigger.id in woken)
             for each in emissions
