@@ -57,7 +57,7 @@ chaos-quick: setup services ## six minutes of kill -9, frozen processes, lying n
 	@$(BIN)/python -m pytest tests/chaos -q -p no:randomly --chaos=quick
 
 chaos: setup services ## the same for up to an hour
-	@$(BIN)/python -m pytest tests/chaos -q -p no:randomly --chaos=full
+	@$(BIN)/python -m pytest tests/chaos tests/contract/engine/crashes -q -p no:randomly --chaos=full
 
 wheel: setup ## dist/*.whl and dist/*.tar.gz
 	@$(BIN)/uv build --quiet --wheel --out-dir dist

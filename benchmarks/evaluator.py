@@ -14,7 +14,7 @@ from benchmarks.sandbox import cpu_seconds, pin
 from benchmarks.shapes import Shape, many, shapes
 from benchmarks.workload import MESSAGE
 from pulse.core.clock import SystemClock
-from pulse.effects.calls import ScriptEffects
+from pulse.effects.functions import ScriptEffects
 from pulse.evaluator.evaluate import Evaluator
 from pulse.messages.records import Work
 from pulse.sandbox.deno.command import chosen_walls, command
@@ -48,7 +48,8 @@ async def measure(plans: Iterable[WorkflowPlan], message: bytes, rounds: int, se
     """Messages a second of wall time, and a second of the sandbox process's CPU time."""
     limits = Limits(busy_processes=1, spare_processes=0, messages_per_process=1_000_000_000)
     sandbox, fixed = DenoSandbox(limits, command(limits, chosen_walls("auto"), [])), Fixed(plans)
-    evaluator = Evaluator(cast(Catalog, fixed), cast(VariableStore, fixed), sandbox, ScriptEffects({}), SystemClock())
+    effects = ScriptEffects([], SystemClock())
+    evaluator = Evaluator(cast(Catalog, fixed), cast(VariableStore, fixed), sandbox, effects, SystemClock())
     await sandbox.start()
     try:
         await _round(evaluator, message, 1.0)

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from benchmarks.report import Series, options, publish
 from benchmarks.workload import EXPECTED, PEERS, job, plan
-from pulse.effects.calls import ScriptEffects
+from pulse.core.clock import SystemClock
+from pulse.effects.functions import ScriptEffects
 from pulse.messages.records import Work
 from pulse.sandbox.deno.command import chosen_walls, command
 from pulse.sandbox.deno.limits import Limits
@@ -25,7 +26,7 @@ from pulse.sandbox.port import Tenant
 
 CONCURRENT = 32
 BAR, GOAL = 4.0, 8.0
-EFFECTS = ScriptEffects({}).for_message(Work("msg", "org", "env", 1, 0, 0, None, b"{}"))
+EFFECTS = ScriptEffects([], SystemClock()).unrecorded(Work("msg", "org", "env", 1, 0, 0, None, b"{}"))
 
 
 async def measure(realm: Literal["fresh", "verified"], rounds: int, seconds: float) -> tuple[Series, Series]:

@@ -10,6 +10,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="share",
         help="tests/chaos: a small share of it (default), six minutes (quick) or up to an hour (full)",
     )
+    parser.addoption(
+        "--matrix",
+        choices=("sample", "full"),
+        default="sample",
+        help="tests/integration/console/matrix: a sample of the requests (default), or all of them (full)",
+    )
 
 
 @pytest.fixture(scope="session")

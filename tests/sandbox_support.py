@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from pulse.sandbox.deno.command import chosen_walls, command
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.pool import DenoSandbox
-from pulse.sandbox.port import Answer, Effects, Job, Plan, Tenant, Verdict
+from pulse.sandbox.functions import EFFECTS
+from pulse.sandbox.port import Answer, Asked, Effects, Job, Plan, Tenant, Verdict
 
-FUNCTIONS = ("call", "other")
+FUNCTIONS = ("call", "other", *EFFECTS)
 AT = 1_700_000_000_000
 SEED = (1, 2, 3, 4)
 # Little memory; time enough for a busy machine, but where a test is about time.
@@ -102,9 +104,12 @@ class Echo:
     def begin(self) -> None:
         return None
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
-        self.calls.append(Call(job, seq, function, arguments))
-        return ok(arguments[0] if arguments else None)
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        return None
+
+    async def call(self, job: Job, asked: Asked) -> Answer:
+        self.calls.append(Call(job, asked.seq, asked.function, asked.arguments))
+        return ok(asked.arguments[0] if asked.arguments else None)
 
     def runs_of(self, job_id: str) -> int:
         """How often this message has asked for its first effect, which is how often it was begun."""
@@ -123,10 +128,13 @@ class Held:
     def begin(self) -> None:
         return None
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        return None
+
+    async def call(self, job: Job, asked: Asked) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[job.id, seq] = answer
-        self.asked.put_nowait(Call(job, seq, function, arguments))
+        self._answers[job.id, asked.seq] = answer
+        self.asked.put_nowait(Call(job, asked.seq, asked.function, asked.arguments))
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         try:

@@ -66,6 +66,8 @@ def check_credentials(folder: Path, greeting: str, port: int) -> None:
     assert {"url", "apiKey", "organizationId", "environmentId"} <= set(found)
     assert found["url"] == f"http://127.0.0.1:{port}"
     assert f"Bearer {found['apiKey']}" in greeting
+    # The administrator has no password yet: each start has another link.
+    assert found["signInUrl"] in greeting.splitlines()
 
 
 @pytest.mark.timeout(60)

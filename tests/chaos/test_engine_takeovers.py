@@ -105,14 +105,14 @@ def test_dbos_716_a_database_restart_during_recovery_strands_no_run(tmp_path: Pa
         for _ in range(DATABASE_RESTARTS[chaos]):
             site.emit(*["slow", "order", "family"] * 4)
             site.wait_for_more_calls(chance.randrange(2, 12))
-            site.kill_in_the_middle(first)
+            killed = site.kill_in_the_middle(first, second)
             # Its leases are swept now, or are about to be: somewhere in there the database goes.
             until(lambda: site.deaths() > 0, 30, "the runs of the dead are being recovered", every=0.001)
             server.stop()
-            assert second.process.poll() is None, second.log_tail()
+            survivor = second if killed is first else first
+            assert survivor.process.poll() is None, survivor.log_tail()
             server.start()
-            first.start()
-        first.wait_until_ready()
+            killed.start().wait_until_ready()
         site.drain()
         assert [worker.terminate() for worker in (first, second)] == [0, 0]
         found = violations(site.promises, site.calls(), site.rows(), kills=3 * DATABASE_RESTARTS[chaos])

@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,9 +21,9 @@ from sqlalchemy import text
 
 from pulse.core.clock import Clock
 from pulse.storage.database import Database
+from tests.contract.lending import LENT, empty_tables, new_prefix
 
 SERVER = ("127.0.0.1", 5432)
-_numbers = count(1)
 
 
 @dataclass
@@ -69,7 +68,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def prefix() -> str:
     """What the names of this test's tables begin with."""
-    return f"t{os.getpid()}_{next(_numbers)}_"
+    return new_prefix()
 
 
 @pytest.fixture
@@ -111,7 +110,9 @@ async def sqlite_threads_ended(others: set[threading.Thread]) -> None:
 
 
 async def drop_tables(url: str, prefix: str) -> None:
-    """Drops the tables whose names begin with `prefix`."""
+    """Drops the tables whose names begin with `prefix`; where they are lent, they are emptied."""
+    if prefix in LENT:
+        return await empty_tables(url, prefix)
     database = Database(url, prefix=prefix)
     async with database.write() as connection:
         await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
@@ -119,7 +120,7 @@ async def drop_tables(url: str, prefix: str) -> None:
             text("SELECT tablename FROM pg_tables WHERE starts_with(tablename, :prefix)"), {"prefix": prefix}
         )
         for table in found.all():
-            await connection.execute(text(f'DROP TABLE "{table}" CASCADE'))
+            await connection.execute(text(f'DROP TABLE IF EXISTS "{table}" CASCADE'))
     await database.close()
 
 

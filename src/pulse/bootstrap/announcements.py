@@ -1,4 +1,7 @@
-"""What one process changes, the others hear of, and forget what they kept. One that does not hear reads again later."""
+"""What one process changes, the others hear of, and forget what they kept. One that does not hear reads again later.
+
+Changes of plans and limits have a topic of their own (platform.md 9), whose hearers look at what was held.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,6 +11,8 @@ import msgspec
 from pulse.bus.port import Bus
 
 TOPIC = "changes"
+PLANS_TOPIC = "rw:plan-changes"
+EVERYBODY = "*"
 
 
 class Cache(Protocol):
@@ -50,3 +55,21 @@ class Changes:
     def _forget(self, place: Place) -> None:
         for cache in self._caches:
             cache.forget(place.organization_id, place.environment_id)
+
+
+class PlanChange(msgspec.Struct, rename="camel"):
+    """What is announced under PLANS_TOPIC: whose plan has changed (`*`: everybody's may have), and why."""
+
+    organization_id: str
+    reason: str
+
+
+class PlanChanges:
+    """Tells every process that a limit has changed: they look at what they hold. Limits are read at every count."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def changed(self, organization_id: str, reason: str) -> None:
+        """To be called when the change is committed; it never raises."""
+        await self._bus.publish(PLANS_TOPIC, msgspec.json.encode(PlanChange(organization_id, reason)))

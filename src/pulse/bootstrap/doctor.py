@@ -6,20 +6,28 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from pulse.bootstrap.application import load_application, require_migrated
-from pulse.bootstrap.serving import find_running
+from pulse.bootstrap.joining.application import load_application, require_migrated
+from pulse.bootstrap.parts.world import build_egress, build_formats, build_mailer
+from pulse.bootstrap.running import find_running
 from pulse.bootstrap.settings import Settings, described
 from pulse.bootstrap.wiring import BRANCHES, PREFIX, build_bus, limits_of, master_keys
+from pulse.core.clock import SystemClock
 from pulse.core.errors import Misconfigured, PulseError
+from pulse.mail.port import Mailer
 from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
 from pulse.sandbox.deno.walls import examine, self_test, supported
 from pulse.storage.database import Database
 from pulse.storage.migrations import pending
+from pulse.tenancy.audit.reading import AuditReader
+from pulse.tenancy.tables import tenancy_tables
 from pulse.tenancy.vault import Vault
 
 FIXED_SQLITE = (3, 51, 3)
 LOW_WATER = 256 << 20
+# For how long the chains of the audit are verified, and how many broken ones are told of.
+AUDIT_WITHIN_S = 30.0
+MOST_BROKEN = 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class Finding:
 async def examine_all(settings: Settings) -> list[Finding]:
     """Every finding, parts first, then the settings in force."""
     findings = [_folder(settings), *_key(settings), *await _database(settings), await _objects(settings)]
-    findings += [await _bus(settings), *await _sandbox(settings), *await _application(settings)]
+    findings += [await _bus(settings), *await _outside(settings), *await _sandbox(settings)]
+    findings += await _application(settings)
     values = [Finding(name, "note", value or "(not set)") for name, value, _ in described(settings)]
     return findings + values
 
@@ -75,13 +84,29 @@ async def _database(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(5):
             missing = await pending(database, BRANCHES)
+        audit = [] if missing else await _audit(database)
     except (PulseError, TimeoutError, OSError) as error:
         return [*findings, Finding("database", "wrong", str(error) or "no answer within five seconds")]
     finally:
         await database.close()
     if missing:
         return [*findings, Finding("database", "wrong", f"{len(missing)} migrations are missing: run `pulse migrate`")]
-    return [*findings, Finding("database", "ok", f"{database.dialect}, schema up to date")]
+    return [*findings, Finding("database", "ok", f"{database.dialect}, schema up to date"), *audit]
+
+
+async def _audit(database: Database) -> list[Finding]:
+    """Whether the chains of the audit are whole."""
+    found = await AuditReader(database, tenancy_tables(PREFIX).audit).verify(AUDIT_WITHIN_S)
+    advice = "somebody changed the database past Pulse: compare with a backup, and with `audit_sealed` in the log"
+    if found.broken:
+        places = [f"{each.organization_id or 'the installation'}: {each.words}" for each in found.broken[:MOST_BROKEN]]
+        more = [f"{len(found.broken) - MOST_BROKEN} others, too"] if len(found.broken) > MOST_BROKEN else []
+        return [Finding("audit", "wrong", f"the chain of {place}; {advice}") for place in [*places, *more]]
+    if not found.is_whole:
+        words = f"the first {found.entries} entries are as they were sealed; there was no time for the rest"
+        return [Finding("audit", "note", f"{words}, which GET /api/audit/export lets you verify elsewhere")]
+    waiting = f"; {found.unsealed} are not sealed yet" if found.unsealed else ""
+    return [Finding("audit", "ok", f"{found.entries} entries in {found.chains} chains, all as sealed{waiting}")]
 
 
 async def _objects(settings: Settings) -> Finding:
@@ -110,6 +135,37 @@ async def _bus(settings: Settings) -> Finding:
         return Finding("bus", "ok", "in this process")
     late = f"other processes hear of changes after up to {settings.cache_refresh_seconds} seconds"
     return Finding("bus", "note", f"in this process only: {late}, unless PULSE_BUS_URL names Redis")
+
+
+async def _outside(settings: Settings) -> list[Finding]:
+    """The way out, mail and models; nothing is made for that."""
+    clock = SystemClock()
+    try:
+        egress = build_egress(settings, [])
+    except PulseError as error:
+        return [Finding("egress", "wrong", error.message)]
+    try:
+        mail = await _mail(settings, build_mailer(settings, clock, egress))
+    except PulseError as error:
+        mail = Finding("mail", "wrong", error.message)
+    finally:
+        await egress.close()
+    formats = ", ".join(sorted(build_formats(settings, egress, clock)))
+    opened = settings.egress_allow or "none"
+    way_out = Finding("egress", "ok", f"public addresses; opened besides: {opened}")
+    return [way_out, mail, Finding("models", "ok", f"formats: {formats}")]
+
+
+async def _mail(settings: Settings, mailer: Mailer) -> Finding:
+    if settings.mail_url is None:
+        where = settings.data / "outbox"
+        return Finding("mail", "note", f"mail stays in {where}: set PULSE_MAIL_URL for it to leave")
+    try:
+        async with asyncio.timeout(10):
+            await mailer.check()
+    except (PulseError, TimeoutError) as error:
+        return Finding("mail", "wrong", str(error) or "no answer within ten seconds")
+    return Finding("mail", "ok", "the mail server answers")
 
 
 async def _application(settings: Settings) -> list[Finding]:

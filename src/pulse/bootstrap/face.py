@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from pulse.bootstrap.wiring import Parts
 from pulse.console.app import console_app
+from pulse.console.people.pages import page_routes
 from pulse.evaluator.trial import Trials
 from pulse.receiver.admission import Admission
 from pulse.receiver.app import HANDLERS, Check, routes
@@ -26,11 +27,14 @@ def face(
     trials: Trials | None = None,
 ) -> ASGIApp:
     """The ASGI application on these parts; `url` is where people reach it. Without `trials` nothing is test-run."""
-    paths: list[BaseRoute] = [*routes(checks, notes, registry), Mount("/api", app=_console(parts, url, trials))]
+    console = Mount("/api", app=_console(parts, url, trials))
+    paths: list[BaseRoute] = [*routes(checks, notes, registry), *page_routes(), console]
     app = Starlette(routes=paths, exception_handlers=HANDLERS)
     # A redirect of a POST is what most senders do not follow, and nothing tells them so.
     app.router.redirect_slashes = False
     app.state.receiver = _receiver(parts, registry)
+    app.state.people, app.state.tenancy, app.state.audit = parts.people, parts.tenancy, parts.audit
+    app.state.public_url = parts.settings.own_address or url
     return Shortcut(app)
 
 
@@ -50,9 +54,15 @@ def _receiver(parts: Parts, registry: CollectorRegistry) -> Receiver:
 
 def _console(parts: Parts, url: str, trials: Trials | None) -> Starlette:
     return console_app(
-        public_url=url,
+        public_url=parts.settings.own_address or url,
         authenticator=parts.authenticator,
         tenancy=parts.tenancy,
+        places=parts.places,
+        lists=parts.lists,
+        audit=parts.audit,
+        people=parts.people,
+        mailer=parts.outside.mailer,
+        oidc=parts.oidc,
         sources=parts.sources,
         variables=parts.variables,
         workflows=parts.workflows,
@@ -68,5 +78,12 @@ def _console(parts: Parts, url: str, trials: Trials | None) -> Starlette:
         waiting=parts.waiting,
         queue=parts.queue,
         replay=parts.replay,
+        journal=parts.journal,
         retention=parts.retention,
+        billing=parts.billing,
+        plan_changes=parts.plan_changes,
+        selling=parts.selling,
+        held=parts.held,
+        models=parts.models,
+        prompts=parts.prompts,
     )

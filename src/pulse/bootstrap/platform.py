@@ -9,10 +9,14 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from pulse.bootstrap.application import load_application
-from pulse.bootstrap.bridge import joined, let_leave
+from pulse.bootstrap.announcements import PLANS_TOPIC
 from pulse.bootstrap.face import face
+from pulse.bootstrap.joining.actions import EngineActions
+from pulse.bootstrap.joining.application import load_application
+from pulse.bootstrap.joining.bridge import joined, let_leave
 from pulse.bootstrap.maintenance import Repeated
+from pulse.bootstrap.parts.prompting import build_prompt_worker
+from pulse.bootstrap.parts.world import prepare_vectors
 from pulse.bootstrap.settings import Settings
 from pulse.bootstrap.wiring import BRANCHES, Parts, build, build_consumer, build_effects, build_sandbox
 from pulse.core.duty import Duty
@@ -26,6 +30,9 @@ from pulse.storage.migrations import migrate
 ARCHIVE_EVERY_S = 60.0
 RETENTION_EVERY_S = 3_600.0
 KEY_USES_EVERY_S = 10.0
+SESSIONS_EVERY_S = 3_600.0
+SEAL_EVERY_S = 2.0
+HELD_EVERY_S = 30.0
 
 
 class OpenData:
@@ -51,8 +58,10 @@ class OpenData:
         """
         applied = await migrate(self.parts.database, BRANCHES)
         await self.parts.retention.make_room()
+        await prepare_vectors(self.parts.models, self.parts.database)
         if self.settings.is_embedded:
             await self.parts.queue.take_over()
+            await self.parts.prompts.cells.take_over()
         return applied
 
     def let_signals_leave(self) -> None:
@@ -72,6 +81,7 @@ class OpenData:
             await self._application.stop()
         await self.parts.committer.drain()
         await self.parts.bus.stop()
+        await self.parts.outside.close()
         await self.parts.database.close()
         self._unlock()
 
@@ -96,17 +106,28 @@ class Platform:
         parts = data.parts
         self._data = data
         self._sandbox = build_sandbox(data.settings)
-        self.consumer = build_consumer(parts, self._sandbox)
+        self._effects = build_effects(parts, None if application is None else EngineActions(application))
+        self.consumer = build_consumer(parts, self._sandbox, self._effects)
         parts.intake.worker = self.consumer
+        trials = Trials(self._sandbox, parts.ids)
+        self.prompts = build_prompt_worker(parts.prompts, parts.models, parts.outside.egress, trials)
+        held = Repeated("held-messages", HELD_EVERY_S, parts.held.release_all)
+        parts.bus.subscribe(PLANS_TOPIC, lambda _announcement: held.hurry())
         self.duties: list[Duty] = [
             parts.bus,
             self._sandbox,
             self.consumer,
             Heartbeat(self.consumer.renew, self.consumer.lease_lost),
             Sweeper(parts.queue, self.consumer.suspects_may_wait),
+            self.prompts,
+            Heartbeat(self.prompts.renew, self.prompts.lease_lost),
+            Sweeper(parts.prompts.cells, self.prompts.suspects_may_wait),
             Repeated("archiver", ARCHIVE_EVERY_S, self._archive),
             Repeated("retention", RETENTION_EVERY_S, parts.retention.enforce),
+            held,
             Repeated("key-uses", KEY_USES_EVERY_S, self._note_key_uses),
+            Repeated("sessions", SESSIONS_EVERY_S, parts.people.sweep),
+            Repeated("audit", SEAL_EVERY_S, parts.audit.sealer.seal),
         ]
         self._of_application: Sequence[Duty] = ()
         if application is not None:
@@ -115,8 +136,9 @@ class Platform:
     def app(self) -> ASGIApp:
         checks = {"database": self._data.database_trouble, "sandbox": self._sandbox_trouble}
         notes, parts = {"bus": self._bus_trouble}, self._data.parts
-        trials = Trials(self._sandbox, parts.ids, build_effects(parts))
-        return face(parts, self._data.url, self._data.registry, checks, notes, trials)
+        trials = Trials(self._sandbox, parts.ids, self._effects)
+        parts.admin.app = face(parts, self._data.url, self._data.registry, checks, notes, trials)
+        return parts.admin.app
 
     async def start(self) -> None:
         for duty in (*self.duties, *self._of_application):

@@ -3,49 +3,28 @@
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import json
 import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 import uvicorn
 
-from pulse.bootstrap.application import load_application
 from pulse.bootstrap.demo import Demo, make_demo
+from pulse.bootstrap.joining.application import load_application
 from pulse.bootstrap.platform import OpenData, Platform
+from pulse.bootstrap.running import RUN_FILE
 from pulse.bootstrap.settings import Settings
 from pulse.bootstrap.wiring import write_private
 from pulse.core.errors import Misconfigured
 from pulse.engine.engine import Engine
-from pulse.storage.lockfile import is_locked
 
 log = structlog.get_logger(__name__)
-RUN_FILE = "run.json"
 CREDENTIALS_FILE = "credentials.json"
 GRACE_S = 20
-
-
-@dataclass(frozen=True)
-class Running:
-    """Where a running `pulse up` can be reached, and the token that this machine's commands use."""
-
-    url: str
-    token: str
-    pid: int
-
-
-def find_running(data: Path) -> Running | None:
-    """The platform that runs on this data folder, or None."""
-    try:
-        found = json.loads((data / RUN_FILE).read_text())
-        running = Running(found["url"], found["token"], found["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return running if is_locked(data) else None
 
 
 Announce = Callable[[Settings, str, Demo | None], Awaitable[None]]
@@ -57,6 +36,7 @@ async def serve(settings: Settings, host: str, port: int, *, demo: bool, announc
     with contextlib.closing(_listen(host, port)) as listener:
         url = url_of(host, listener.getsockname()[1])
         data = OpenData(settings, url)
+        data.parts.outside.listeners.append((host, listener.getsockname()[1]))
         try:
             await data.prepare()
             made = await make_demo(data.parts, settings.data / CREDENTIALS_FILE, url, with_workflows=demo)
@@ -69,13 +49,14 @@ async def serve(settings: Settings, host: str, port: int, *, demo: bool, announc
 async def _run(
     data: OpenData, application: Engine | None, listener: socket.socket, ready: Callable[[], Awaitable[None]]
 ) -> None:
-    platform = Platform(data, application)
+    platform, proxies = Platform(data, application), trusted_proxies(data.settings.trusted_proxies or "")
     config = uvicorn.Config(
         platform.app(),
         log_config=None,
         access_log=False,
         lifespan="off",
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
@@ -86,12 +67,24 @@ async def _run(
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         if not serving.done():
-            _spare_the_collector()
+            spare_the_collector()
             _leave_word(data)
             await ready()
         await serving
     finally:
         await platform.stop()
+
+
+def trusted_proxies(text: str) -> list[str]:
+    """The addresses and networks whose word on where a request comes from is believed. Raises Misconfigured."""
+    found = [item.strip() for item in text.split(",") if item.strip()]
+    for item in found:
+        try:
+            ipaddress.ip_network(item)
+        except ValueError:
+            words = f"PULSE_TRUSTED_PROXIES: {item!r} is neither an address nor a network such as 10.0.0.0/8."
+            raise Misconfigured(f"{words} Name the proxies in front of Pulse, separated by commas.") from None
+    return found
 
 
 class _Server(uvicorn.Server):
@@ -105,7 +98,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What was made until now stays: the garbage collector need not look at it again, and looks less often."""
     gc.collect()
     gc.freeze()

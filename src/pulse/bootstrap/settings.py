@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -37,15 +38,94 @@ class Settings(BaseSettings):
         description="Announcements between processes (memory:, redis://…); unset: REDIS_URL, or memory:.",
     )
     redis_url: str | None = Field(None, alias="REDIS_URL", description="Redis, where PULSE_BUS_URL names none.")
+    mail_url: SecretStr | None = Field(
+        None,
+        alias="PULSE_MAIL_URL",
+        description="How mail leaves (outbox:, smtp://user:password@host:587, ses:, sendgrid:key); unset: outbox:.",
+    )
+    mail_from: str | None = Field(None, alias="PULSE_MAIL_FROM", description="Who mail is from, where it does not say.")
+    egress_allow: str | None = Field(
+        None,
+        alias="EGRESS_ALLOW",
+        description="Private addresses that scripts and models may reach all the same: host, host:port or CIDR, with "
+        "commas between them.",
+    )
+    aws_region: str = Field("us-east-2", alias="AWS_REGION", description="AWS region, where nothing else names one.")
+    aws_ambient: Literal["no", "yes"] = Field(
+        "no",
+        alias="PULSE_AWS_AMBIENT",
+        description="Whether bedrock:// and credentials without keys may use this machine's own AWS rights.",
+    )
+    embedding_model_id: str | None = Field(
+        None,
+        alias="EMBEDDING_MODEL_ID",
+        description="Model configuration (of the installation) that embeds documents; unset: they are found by words.",
+    )
+    vector_backend: Literal["database", "pinecone"] = Field(
+        "database", alias="ASSISTANT_VECTOR_BACKEND", description="Where documents are kept for vectorSearch."
+    )
+    pinecone_host: str | None = Field(None, alias="PINECONE_HOST", description="Host of the Pinecone index for that.")
+    pinecone_api_key: SecretStr | None = Field(None, alias="PINECONE_API_KEY", description="Key of that index.")
+    assistant_organization_id: str | None = Field(
+        None,
+        alias="ASSISTANT_WORKFLOW_ORG_ID",
+        description="Organization whose workflows may speak for others as the assistant.",
+    )
+    assistant_environment_id: str | None = Field(
+        None, alias="ASSISTANT_WORKFLOW_ENV_ID", description="Environment of the assistant's workflows."
+    )
     secret_key: SecretStr | None = Field(
         None,
         alias="PULSE_SECRET_KEY",
         description="Master key for stored secrets, old keys after it; made in the data folder if unset.",
     )
+    public_url: str | None = Field(
+        None,
+        alias="PULSE_PUBLIC_URL",
+        description="Where people reach this installation (https://pulse.example.com); unset: where it listens.",
+    )
+    oidc_issuer: str | None = Field(
+        None,
+        alias="PULSE_OIDC_ISSUER",
+        description="Identity provider (OpenID Connect) that people may sign in with; it sends them back to "
+        "/api/session/oidc/callback of PULSE_PUBLIC_URL.",
+    )
+    oidc_client_id: str | None = Field(
+        None, alias="PULSE_OIDC_CLIENT_ID", description="What this installation is called at the identity provider."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, alias="PULSE_OIDC_CLIENT_SECRET", description="Its secret there; unset: a public client (PKCE alone)."
+    )
+    oidc_name: str | None = Field(
+        None, alias="PULSE_OIDC_NAME", description="What the button of that sign-in says; unset: single sign-on."
+    )
+    oidc_create_users: Literal["no", "yes"] = Field(
+        "no",
+        alias="PULSE_OIDC_CREATE_USERS",
+        description="Whether whoever signs in there with a verified mail address becomes a user here.",
+    )
+    stripe_secret_key: SecretStr | None = Field(
+        None,
+        alias="STRIPE_SECRET_KEY",
+        description="Key of the Stripe account that plans are sold by; unset: none are.",
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None,
+        alias="STRIPE_WEBHOOK_SECRET",
+        description="Signing secret of the endpoint /api/stripe/webhook there; while it is rotated both, with a comma.",
+    )
+    stripe_url: str = Field(
+        "https://api.stripe.com", alias="PULSE_STRIPE_URL", description="Stripe's API; another address for tests."
+    )
     app: str | None = Field(
         None,
         alias="PULSE_APP",
         description="Engine of an application that `pulse up` runs as well (module:engine); `pulse runs` is about it.",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        alias="PULSE_TRUSTED_PROXIES",
+        description="Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses and networks.",
     )
     max_message_bytes: int = Field(
         MIB, alias="MAX_MESSAGE_BYTES", ge=1024, le=16 * MIB, description="Largest message, in bytes."
@@ -101,8 +181,22 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data / 'pulse.db'}"
 
     @property
+    def own_address(self) -> str | None:
+        """PULSE_PUBLIC_URL without a slash at its end. Raises Misconfigured."""
+        if self.public_url is None:
+            return None
+        if web_address("PULSE_PUBLIC_URL", self.public_url).path.strip("/"):
+            raise Misconfigured("PULSE_PUBLIC_URL must have no path: Pulse has a host name for itself.")
+        return self.public_url.rstrip("/")
+
+    @property
     def resolved_objects_url(self) -> str:
         return self.objects_url or (self.data.absolute() / "objects").as_uri()
+
+    @property
+    def memory_url(self) -> str:
+        """Where short-term memory is: in the same store as the archive, whose keys begin with organizations."""
+        return f"{self.resolved_objects_url.rstrip('/')}/memory"
 
     @property
     def resolved_bus_url(self) -> str:
@@ -118,6 +212,18 @@ def load_settings(data: Path | None = None, **overrides: Any) -> Settings:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise Misconfigured(f"Some settings are not as they must be. {'; '.join(faults)}.") from None
+
+
+def web_address(name: str, text: str) -> SplitResult:
+    """The parts of an address that people or other servers reach. Raises Misconfigured, with the setting's name."""
+    try:
+        parts = urlsplit(text)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, is_web = urlsplit(""), False
+    if not is_web or parts.query or parts.fragment or "@" in parts.netloc or not text.isprintable() or " " in text:
+        raise Misconfigured(f"{name} must be an address such as https://id.example.com, and nothing after its path.")
+    return parts
 
 
 def _of_file(name: str | None) -> dict[str, Any]:

@@ -1,12 +1,18 @@
 """Puts the parts together. The only place that names adapters."""
 
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pulse.bootstrap.announcements import Changes
+from pulse.billing.selling import Selling
+from pulse.billing.tables import BRANCH as BILLING
+from pulse.bootstrap.admin import OwnAdminApi
+from pulse.bootstrap.announcements import Changes, PlanChanges
+from pulse.bootstrap.parts.messages import MessageParts, build_messages
+from pulse.bootstrap.parts.prompting import EntityUses, PromptParts, build_places, build_prompts
+from pulse.bootstrap.parts.tenants import TenantParts, build_tenants
+from pulse.bootstrap.parts.world import ModelParts, Outside, build_models, build_oidc, build_outside, build_selling
 from pulse.bootstrap.settings import Settings
 from pulse.bus.in_process import InProcessBus
 from pulse.bus.port import Bus
@@ -14,37 +20,28 @@ from pulse.consumer.consumer import Consumer
 from pulse.core.clock import SystemClock
 from pulse.core.errors import Misconfigured, StorageReadOnly
 from pulse.core.ids import Ids
-from pulse.effects.calls import ScriptEffects
-from pulse.effects.sub_workflows import SubWorkflows
+from pulse.effects.catalog import World, all_effects
+from pulse.effects.functions import ScriptEffects
+from pulse.effects.world.actions import Actions
+from pulse.effects.world.sub_workflows import SubWorkflows
 from pulse.evaluator.evaluate import Evaluator
 from pulse.evaluator.trial import Trials
-from pulse.messages.archive import Archive
-from pulse.messages.intake import Intake
-from pulse.messages.links import Links
-from pulse.messages.outcomes import Outcomes
-from pulse.messages.queue import MessageQueue
-from pulse.messages.reading import MessageReader
-from pulse.messages.replay import Replay
-from pulse.messages.retention import Retention
+from pulse.mail.sendgrid import SendGridMailer
+from pulse.memory.tables import BRANCH as MEMORY
 from pulse.messages.tables import BRANCH as MESSAGES
-from pulse.messages.tables import message_tables
-from pulse.messages.waiting import Waiting
-from pulse.objects.store import ObstoreObjects
+from pulse.prompts.tables import BRANCH as PROMPTS
 from pulse.sandbox.deno.command import chosen_walls, command
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.pool import DenoSandbox
-from pulse.sandbox.functions import effect_names
+from pulse.sandbox.functions import EFFECTS
 from pulse.storage.branches import Branch
-from pulse.storage.claims import Claims
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
-from pulse.storage.outbox import Outbox
-from pulse.tenancy.access import Authenticator
-from pulse.tenancy.sources import SourceStore
-from pulse.tenancy.store import TenancyStore
+from pulse.tenancy.audit.committing import AuditedCommitter
+from pulse.tenancy.people.oidc.sign_in import OidcSignIn
+from pulse.tenancy.places.changing import PlaceStore
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.variables import VariableStore
 from pulse.tenancy.vault import Vault, new_master_key
 from pulse.workflows.catalog import Catalog
 from pulse.workflows.drawn import DrawnWorkflows
@@ -53,12 +50,12 @@ from pulse.workflows.tables import BRANCH as WORKFLOWS
 from pulse.workflows.tables import workflow_tables
 from pulse.workflows.versions import WorkflowVersions
 
-BRANCHES: Sequence[Branch] = (TENANCY, WORKFLOWS, MESSAGES)
+BRANCHES: Sequence[Branch] = (TENANCY, WORKFLOWS, MESSAGES, PROMPTS, MEMORY, BILLING)
 PREFIX = "pulse_"
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(TenantParts, MessageParts):
     """Everything a process may need; who needs less uses less."""
 
     settings: Settings
@@ -68,66 +65,54 @@ class Parts:
     committer: Committer
     bus: Bus
     changes: Changes
-    tenancy: TenancyStore
-    sources: SourceStore
-    variables: VariableStore
-    authenticator: Authenticator
+    places: PlaceStore
+    oidc: OidcSignIn | None
     workflows: WorkflowStore
     versions: WorkflowVersions
     catalog: Catalog
-    intake: Intake
-    links: Links
-    outbox: Outbox
-    queue: MessageQueue
-    outcomes: Outcomes
-    reader: MessageReader
-    waiting: Waiting
-    replay: Replay
-    archive: Archive
-    retention: Retention
+    plan_changes: PlanChanges
+    selling: Selling
+    outside: Outside
+    models: ModelParts
+    prompts: PromptParts
+    admin: OwnAdminApi
 
 
 def build(settings: Settings, local_token: str | None = None) -> Parts:
     """The parts on the configured database and objects; nothing is opened or changed yet."""
     clock, database = SystemClock(), Database(settings.resolved_database_url, prefix=PREFIX)
-    ids, committer = Ids(clock), Committer(database)
-    tenancy, drawn, messages = tenancy_tables(PREFIX), workflow_tables(PREFIX), message_tables(PREFIX)
-    claims = Claims(database, messages.messages, owner=f"{os.getpid()}-{secrets.token_hex(8)}")
-    tenancy_store = TenancyStore(database, tenancy, ids, clock)
-    workflow_store = WorkflowStore(database, drawn, ids, clock)
-    versions, bus = WorkflowVersions(database, drawn), build_bus(settings)
+    ids, bus, vault = Ids(clock), build_bus(settings), Vault(master_keys(settings))
+    tables, drawn = tenancy_tables(PREFIX), workflow_tables(PREFIX)
+    tenants = build_tenants(settings, database, tables, vault, local_token, ids=ids, clock=clock)
+    committer = AuditedCommitter(database, tenants.audit.log)
+    messages = build_messages(settings, database, committer, ids=ids, clock=clock)
+    workflows, versions = WorkflowStore(database, drawn, ids, clock), WorkflowVersions(database, drawn)
     catalog = Catalog(DrawnWorkflows(database, drawn), versions, settings.cache_refresh_seconds)
-    objects = ObstoreObjects(settings.resolved_objects_url)
-    archive = Archive(database, messages, objects, ids, clock, settings.results_layout)
-    intake, reader = Intake(database, messages, committer, claims), MessageReader(database, messages, archive.fetch)
-    waiting = Waiting(reader.message)
-    vault = Vault(master_keys(settings))
-    variables = VariableStore(database, tenancy, vault, ids, clock, refresh_seconds=settings.cache_refresh_seconds)
+    outside, prompts = build_outside(settings, clock), build_prompts(database, tables, ids, clock)
+    users = (EntityUses(workflows, tenants.tenancy), prompts.templates)
+    models = build_models(settings, outside, database, tables, vault, ids=ids, clock=clock, users=users)
+    plan_changes = PlanChanges(bus)
     return Parts(
+        **vars(tenants),
+        **vars(messages),
         settings=settings,
         clock=clock,
         ids=ids,
         database=database,
         committer=committer,
         bus=bus,
-        changes=Changes(bus, [catalog, variables]),
-        tenancy=tenancy_store,
-        sources=SourceStore(database, tenancy, vault, clock),
-        variables=variables,
-        authenticator=Authenticator(tenancy_store, local_token),
-        workflows=workflow_store,
+        changes=Changes(bus, [catalog, tenants.variables, models.kept, tenants.authenticator, tenants.sources]),
+        places=build_places(database, tables, models.index),
+        oidc=build_oidc(settings, outside.egress, database, tables, tenants.people, clock),
+        workflows=workflows,
         versions=versions,
         catalog=catalog,
-        intake=intake,
-        links=Links(database, messages),
-        outbox=Outbox(database, messages.outbox),
-        queue=MessageQueue(database, messages, claims, clock),
-        outcomes=Outcomes(messages, committer, claims, intake, waiting.ended),
-        reader=reader,
-        waiting=waiting,
-        replay=Replay(reader, intake, ids, clock),
-        archive=archive,
-        retention=Retention(database, messages, archive, clock, settings.message_retention_days),
+        plan_changes=plan_changes,
+        selling=build_selling(settings, outside.egress, messages.billing, plan_changes, clock),
+        outside=outside,
+        models=models,
+        prompts=prompts,
+        admin=OwnAdminApi(tenants.authenticator),
     )
 
 
@@ -149,7 +134,7 @@ def build_sandbox(settings: Settings) -> DenoSandbox:
     """The sandbox as configured. Raises Misconfigured where this machine cannot have it."""
     limits = limits_of(settings)
     walls = chosen_walls(settings.sandbox_walls)
-    return DenoSandbox(limits, command(limits, walls, effect_names()))
+    return DenoSandbox(limits, command(limits, walls, EFFECTS))
 
 
 def build_trials(settings: Settings) -> tuple[Trials, DenoSandbox]:
@@ -169,17 +154,33 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def build_consumer(parts: Parts, sandbox: DenoSandbox) -> Consumer:
-    evaluator = Evaluator(parts.catalog, parts.variables, sandbox, build_effects(parts), parts.clock)
-    return Consumer(parts.queue, evaluator, parts.outcomes)
-
-
-def build_effects(parts: Parts) -> ScriptEffects:
-    """Every effect, by the name that the sandbox asks for it."""
-    sub_workflows = SubWorkflows(
-        parts.catalog, parts.links, parts.intake, parts.clock, parts.settings.max_message_bytes
+def build_consumer(parts: Parts, sandbox: DenoSandbox, effects: ScriptEffects) -> Consumer:
+    return Consumer(
+        parts.queue, Evaluator(parts.catalog, parts.variables, sandbox, effects, parts.clock), parts.outcomes
     )
-    return ScriptEffects({"triggerWorkflow": sub_workflows.trigger, "workflowNode": sub_workflows.node})
+
+
+def build_effects(parts: Parts, actions: Actions | None = None) -> ScriptEffects:
+    """Every effect, over what this installation has of the world."""
+    settings, outside, models = parts.settings, parts.outside, parts.models
+    home = (settings.assistant_organization_id or "", settings.assistant_environment_id or "")
+    world = World(
+        sub_workflows=SubWorkflows(parts.catalog, parts.links, parts.intake, parts.clock, settings.max_message_bytes),
+        egress=outside.egress,
+        publisher=outside.publisher,
+        mailer=outside.mailer,
+        mailer_of_key=lambda key, sender: SendGridMailer(key, outside.egress, sender=sender),
+        short_term=outside.short_term,
+        vectors=models.vectors,
+        caller=models.caller,
+        models=models.kept,
+        bedrock=outside.formats.get("bedrock") if settings.aws_ambient == "yes" else None,
+        aws_region=settings.aws_region,
+        actions=actions,
+        admin=parts.admin,
+        assistant_home=home if all(home) else None,
+    )
+    return ScriptEffects(all_effects(world), parts.clock, parts.journal)
 
 
 def master_keys(settings: Settings) -> list[str]:

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from pulse.bus.handlers import Handlers
 from pulse.bus.port import Handler
-from pulse.core.errors import Misconfigured
+from pulse.core.errors import Misconfigured, Unavailable
 
 log = structlog.get_logger(__name__)
 LONGEST_PAUSE_S = 5.0
@@ -136,6 +136,25 @@ class RedisBus:
         self._failures += 1
         self.trouble = f"Redis does not answer as it should: {reason}"
         self._attempted.set()
+
+
+class RedisChannels:
+    """Channels of the server at `redis://…` that other programs listen to, under the names that are given."""
+
+    def __init__(self, url: str, *, patience_s: float = 5.0) -> None:
+        self._client = _client(url, patience_s)
+        self._patience_s = patience_s
+
+    async def publish(self, channel: str, text: str) -> None:
+        """Returns when the server has it. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._client.publish(channel, text)
+        except (RedisError, OSError) as error:
+            raise Unavailable(f"Redis did not take it: {_reason(error)}.") from None
+
+    async def close(self) -> None:
+        await self._client.aclose()
 
 
 def _client(url: str, patience_s: float) -> Redis:

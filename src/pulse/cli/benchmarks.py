@@ -7,7 +7,18 @@ from pathlib import Path
 import pulse
 from pulse.cli.output import FAILED, USAGE, say
 
-SCENARIOS = ("sandbox", "evaluator", "e2e", "latency", "startup", "memory", "engine")
+SCENARIOS = (
+    "sandbox",
+    "evaluator",
+    "e2e",
+    "latency",
+    "startup",
+    "memory",
+    "effects",
+    "limits",
+    "administration",
+    "engine",
+)
 
 
 def run_scenario(scenario: str, *, json_: bool) -> int:

@@ -1,87 +1,91 @@
-"""`pulse doctor`, `migrate`, `scripts`, `backup`, `restore`, `bench`."""
+"""`pulse doctor`, `migrate`, `backup`, `restore`, `rotate-master-key`, `bench`."""
 
-from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pulse.bootstrap.backup import back_up, restore_into
 from pulse.bootstrap.doctor import Finding, examine_all
+from pulse.bootstrap.maintenance import master_key_change
 from pulse.bootstrap.platform import OpenData
 from pulse.bootstrap.settings import load_settings
-from pulse.cli.output import FAILED, fail, print_json, print_table, print_text, run
-from pulse.cli.session import Data, Json
-from pulse.core.errors import NotFound
-from pulse.sandbox.functions import FUNCTIONS
-
-Unused = Annotated[Path | None, typer.Option("--data", help="Taken by every command; it changes nothing here.")]
+from pulse.cli.options import Data, Json, Unused
+from pulse.cli.output import Answer, print_table, run
 
 
 def migrate(data: Data = None, json_: Json = False) -> None:
     """Brings the database's schema up to date. Safe to run again, and from several machines at once."""
 
-    async def work() -> None:
+    async def work() -> Answer:
         opened = OpenData(load_settings(data))
         try:
             applied = await opened.prepare()
         finally:
             await opened.close()
-        if json_:
-            return print_json({"applied": applied})
-        print_text(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
+        done = f"Applied: {', '.join(applied)}." if applied else "The schema is up to date."
+        return Answer({"applied": applied}, done)
 
-    run(work)
+    run(work, as_json=json_)
 
 
 def doctor(data: Data = None, json_: Json = False) -> None:
     """Checks every configured part and says what to do about what is wrong."""
 
-    async def work() -> None:
+    async def work() -> Answer:
         findings = await examine_all(load_settings(data))
-        if json_:
-            print_json([vars(finding) for finding in findings])
-        else:
-            _print_findings(findings)
-        if any(finding.state == "wrong" for finding in findings):
-            raise typer.Exit(FAILED)
+        is_wrong = any(finding.state == "wrong" for finding in findings)
+        return Answer([vars(finding) for finding in findings], partial(_print_findings, findings), is_failure=is_wrong)
 
-    run(work)
-
-
-def scripts(name: Annotated[str | None, typer.Argument()] = None, json_: Json = False, _data: Unused = None) -> None:
-    """Lists what scripts can call."""
-    found = [function for function in FUNCTIONS if name in (None, function.name)]
-    if not found:
-        fail(NotFound(f"Scripts cannot call {name!r}. `pulse scripts` lists what they can."))
-    if json_:
-        return print_json([vars(function) for function in found])
-    print_table(("Call", "What it does"), ((f.signature, f.summary) for f in found), "")
+    run(work, as_json=json_)
 
 
 def backup(file: Path, data: Data = None, json_: Json = False) -> None:
     """Writes the data folder into one file, while Pulse runs or not."""
 
-    async def work() -> None:
+    async def work() -> Answer:
         size = await back_up(load_settings(data), file)
-        if json_:
-            return print_json({"file": str(file), "bytes": size})
-        print_text(f"{file}: {size} bytes. It holds the key to stored secrets: keep it safe.")
+        told = f"{file}: {size} bytes. It holds the key to stored secrets: keep it safe."
+        return Answer({"file": str(file), "bytes": size}, told)
 
-    run(work)
+    run(work, as_json=json_)
 
 
 def restore(file: Path, data: Data = None, json_: Json = False) -> None:
     """Makes a data folder of a backup; the folder must not exist, or be empty."""
 
-    async def work() -> None:
+    async def work() -> Answer:
         settings = load_settings(data)
         await restore_into(settings, file)
-        if json_:
-            return print_json({"data": str(settings.data)})
-        print_text(f"Restored into {settings.data}.")
+        return Answer({"data": str(settings.data)}, f"Restored into {settings.data}.")
 
-    run(work)
+    run(work, as_json=json_)
+
+
+def rotate_master_key(data: Data = None, json_: Json = False) -> None:
+    """Seals all data keys anew under the first key of PULSE_SECRET_KEY.
+
+    To change the key: put the new one before the old one, with a comma between, start every process anew, run this, and
+    take the old one away. In embedded mode the old one stands in the data folder's secret.key.
+    """
+
+    async def work() -> Answer:
+        opened = OpenData(load_settings(data))
+        try:
+            await opened.prepare()
+            done = await master_key_change(opened.parts).run()
+        finally:
+            await opened.close()
+        told = f"{done.wrapped} data keys are sealed anew, {done.current} were already."
+        if done.unreadable:
+            told += (
+                f"\nNo key that is set opens those of: {', '.join(done.unreadable)}. Set the key that was used, too."
+            )
+        found = {"sealed": done.wrapped, "current": done.current, "unreadable": list(done.unreadable)}
+        return Answer(found, told, is_failure=bool(done.unreadable))
+
+    run(work, as_json=json_)
 
 
 def bench(
@@ -98,13 +102,3 @@ def bench(
 def _print_findings(findings: list[Finding]) -> None:
     marks = {"ok": "ok", "note": "note", "wrong": "WRONG"}
     print_table(("Part", "", "What was found"), ((f.part, marks[f.state], f.detail) for f in findings), "")
-
-
-COMMANDS: Mapping[str, Callable[..., Any]] = {
-    "migrate": migrate,
-    "doctor": doctor,
-    "scripts": scripts,
-    "backup": backup,
-    "restore": restore,
-    "bench": bench,
-}

@@ -5,7 +5,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn, TextIO, cast
 
 import anyio
@@ -23,6 +25,28 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emo
 FAILED, USAGE = 1, 2
 # JSON may hold these as they are, and a terminal obeys them: DEL, the C1 controls, marks of direction.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command prints: JSON for programs, and for people a text, or a function that prints more than that.
+
+    A failure ends in exit code 1.
+    """
+
+    json: Any
+    text: str | Callable[[], None]
+    is_failure: bool = False
+
+    def print(self, *, as_json: bool) -> None:
+        if as_json:
+            print_json(self.json)
+        elif isinstance(self.text, str):
+            print_text(self.text)
+        else:
+            self.text()
+        if self.is_failure:
+            raise typer.Exit(FAILED)
 
 
 class LossyStderr:
@@ -61,10 +85,12 @@ def library_logs_to_stderr(level: int) -> None:
     logging.getLogger("pulse").setLevel(level)
 
 
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Runs a command; what goes wrong ends in a sentence and exit code 1."""
+def run(work: Callable[[], Awaitable[Answer | None]], *, as_json: bool = False) -> None:
+    """Runs a command and prints its answer, if it has one; what goes wrong ends in a sentence and exit code 1."""
     try:
-        anyio.run(work, backend_options={"use_uvloop": True})
+        answer = anyio.run(work, backend_options={"use_uvloop": True})
+        if answer is not None:
+            answer.print(as_json=as_json)
     except PulseError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -104,6 +130,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
     else:
         print_text(empty)
+
+
+def listed(found: dict[str, Any], columns: Sequence[str], empty: str = "None yet.") -> Answer:
+    """The rows of a list, for people as a table with these of their fields."""
+    rows = ([row.get(column) for column in columns] for row in found["data"])
+    return Answer(found, partial(print_table, columns, rows, empty))
 
 
 def print_text(text: str) -> None:

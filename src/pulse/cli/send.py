@@ -4,14 +4,15 @@ import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pulse.cli.output import FAILED, counted, errors, print_json, print_text, run, say
-from pulse.cli.session import Data, Environment, Json, Organization, Session, session
+from pulse.cli.options import At, MessageOptions, taking
+from pulse.cli.output import Answer, counted, errors, print_text, run, say
 from pulse.core.errors import InvalidJson, NotFound, PulseError
 from pulse.core.json import one_line, parse
 from pulse.receiver.receiver import elements
@@ -22,7 +23,9 @@ WAIT_S = 30
 FORMS = "A file is JSON (one message, or an array), or NDJSON with one message a line."
 
 
+@taking(MessageOptions)
 def send(
+    options: MessageOptions,
     file: Annotated[
         str, typer.Argument(help="A file of JSON (one message, or an array) or NDJSON; - for standard input.")
     ],
@@ -31,25 +34,21 @@ def send(
         str | None, typer.Option("--key", help="Partition key: these messages are evaluated in order.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the results and print them.")] = False,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
 ) -> None:
     """Sends messages, with a progress bar when there are many."""
 
-    async def work() -> None:
+    async def work() -> Answer:
         messages = [_item(message, type_, key) for message in read_messages(file)]
-        async with session(data, sends=True) as pulse:
-            place = await pulse.place(organization, environment)
-            answers = await _send_all(pulse, place, messages)
-            if wait and pulse.is_running:
-                answers = [await _result(pulse, place, answer) for answer in answers]
-            elif not pulse.is_running:
+        async with options.open(sends=True) as at:
+            answers = await _send_all(at, messages)
+            if wait and at.pulse.is_running:
+                answers = [await _result(at, answer) for answer in answers]
+            elif not at.pulse.is_running:
                 say("Pulse is not running on this folder: the messages wait until the next `pulse up`.")
-        _report(answers, json_)
+        refused = [answer for answer in answers if answer["status"] == "refused"]
+        return Answer(answers, partial(_print, answers, refused), is_failure=bool(refused))
 
-    run(work)
+    run(work, as_json=options.json)
 
 
 def read_messages(file: str) -> list[bytes]:
@@ -100,17 +99,17 @@ def _item(message: bytes, type_: str | None, key: str | None) -> bytes:
     return b'{"partitionKey":' + json.dumps(key).encode() + b',"message":' + line + b"}" if key else line
 
 
-async def _send_all(pulse: Session, place: dict[str, str], messages: list[bytes]) -> list[dict[str, Any]]:
+async def _send_all(at: At, messages: list[bytes]) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     columns = (TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True, disable=len(messages) < BATCH) as progress:
         task = progress.add_task("send", total=len(messages))
         for batch in _batches(messages):
             try:
-                response = await pulse.send(
+                response = await at.pulse.send(
                     "POST",
                     "/v1/messages/batch",
-                    params=place,
+                    params=at.place,
                     content=b"\n".join(batch),
                     headers={"Content-Type": "application/x-ndjson"},
                 )
@@ -136,22 +135,13 @@ def _batches(messages: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-async def _result(pulse: Session, place: dict[str, str], answer: dict[str, Any]) -> dict[str, Any]:
-    if answer["status"] != "accepted":
-        return answer
-    found: dict[str, Any] = await pulse.call("GET", f"/api/messages/{answer['id']}", wait=WAIT_S, **place)
-    return found
+async def _result(at: At, answer: dict[str, Any]) -> dict[str, Any]:
+    return await at.get(f"/api/messages/{answer['id']}", wait=WAIT_S) if answer["status"] == "accepted" else answer
 
 
-def _report(answers: list[dict[str, Any]], json_: bool) -> None:
-    refused = [answer for answer in answers if answer["status"] == "refused"]
-    if json_:
-        print_json(answers)
-    elif len(answers) == 1 and not refused:
-        print_text(f"{answers[0]['id']} {answers[0]['status']}")
-    else:
-        print_text(f"{counted(len(answers) - len(refused), 'message')} sent, {len(refused)} refused.")
-        for answer in refused[:10]:
-            say(f"  {answer['problem']['detail']}")
-    if refused:
-        raise typer.Exit(FAILED)
+def _print(answers: list[dict[str, Any]], refused: list[dict[str, Any]]) -> None:
+    if len(answers) == 1 and not refused:
+        return print_text(f"{answers[0]['id']} {answers[0]['status']}")
+    print_text(f"{counted(len(answers) - len(refused), 'message')} sent, {len(refused)} refused.")
+    for answer in refused[:10]:
+        say(f"  {answer['problem']['detail']}")

@@ -1,31 +1,19 @@
 """How a command reaches Pulse: through the process that runs on the data folder or, where none does, by itself."""
 
-import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
-import typer
 
-from pulse.bootstrap.platform import OpenData
-from pulse.bootstrap.serving import find_running
+from pulse.bootstrap.running import find_running
 from pulse.bootstrap.settings import load_settings
 from pulse.core.errors import Fault, InvalidFields, PulseError, Unavailable
 
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder. Default: PULSE_DATA, or .pulse.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
-Organization = Annotated[str | None, typer.Option("--organization", help="Organization, by id or name.")]
-Environment = Annotated[str | None, typer.Option("--environment", help="Environment, by id or name.")]
-
-Since = Annotated[str | None, typer.Option("--since", help="How far back: 30m, 1h, 7d.")]
-
 LARGEST_PAGE = 1000
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Refused(PulseError):
@@ -67,9 +55,13 @@ class Session:
             page, pages = page + 1, found["pagination"]["totalPages"]
         return rows
 
+    async def organization(self, organization: str | None) -> str:
+        """The organization that is named, or the only one there is."""
+        return organization or _only("organization", await self.call("GET", "/api/organizations"))
+
     async def place(self, organization: str | None, environment: str | None) -> dict[str, str]:
         """The query for one environment: the ones named, or the only ones there are."""
-        chosen = organization or _only("organization", await self.call("GET", "/api/organizations"))
+        chosen = await self.organization(organization)
         found = await self.call("GET", "/api/environments", organizationId=chosen)
         return {"organizationId": chosen, "environmentId": environment or _only("environment", found)}
 
@@ -84,6 +76,9 @@ async def session(data: Path | None, *, sends: bool = False) -> AsyncIterator[Se
         async with httpx2.AsyncClient(base_url=running.url, headers=headers, timeout=120, trust_env=False) as client:
             yield Session(client, is_running=True)
         return
+    # All of Pulse, which nobody needs who finds it running.
+    from pulse.bootstrap.platform import OpenData
+
     opened = OpenData(settings)
     try:
         await opened.prepare()
@@ -95,16 +90,6 @@ async def session(data: Path | None, *, sends: bool = False) -> AsyncIterator[Se
             yield Session(client, is_running=False)
     finally:
         await opened.close()
-
-
-def ms_ago(since: str | None) -> int | None:
-    """The time that `--since` says, in milliseconds since 1970. Raises InvalidFields."""
-    if since is None:
-        return None
-    found = re.fullmatch(r"(\d+)([smhd])", since)
-    if found is None:
-        raise InvalidFields([Fault("--since", "invalid_duration", "say how far back as 30m, 1h or 7d.")])
-    return max(0, time.time_ns() // 1_000_000 - int(found[1]) * UNITS[found[2]] * 1000)
 
 
 def part(text: str) -> str:

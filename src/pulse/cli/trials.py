@@ -15,8 +15,9 @@ import yaml
 from pulse.bootstrap.settings import load_settings
 from pulse.bootstrap.wiring import build_trials
 from pulse.cli.messages.view import why
+from pulse.cli.options import Data, Environment, Json, Organization
 from pulse.cli.output import FAILED, counted, print_json, print_text, run
-from pulse.cli.session import Data, Environment, Json, Organization, session
+from pulse.cli.session import session
 from pulse.cli.workflows.apply import not_json
 from pulse.cli.workflows.documents import read_all, read_documents
 from pulse.core.errors import InvalidFields, InvalidInput
@@ -28,6 +29,7 @@ from pulse.tenancy.variables import Variables
 from pulse.workflows.matching import Listing, directory_of
 from pulse.workflows.plan import WorkflowPlan, compile_plan, entity_ids
 from pulse.workflows.records import Entity, Workflow
+from pulse.workflows.transfer import with_configuration_ids
 
 # Whose scripts a file's are: nobody's that is stored anywhere.
 HERE = Tenant("test", "test")
@@ -121,7 +123,7 @@ async def _workflow(path: Path, file: TestFile, data: Any, organization: Any, en
     """The workflow that a file is about: in a file beside it, or stored."""
     beside = path.parent / file.workflow
     if beside.suffix in (".yaml", ".yml"):
-        return of_document(read_documents(beside)[0])
+        return of_document(read_documents(beside)[beside])
     async with session(data) as pulse:
         place = await pulse.place(organization, environment)
         workflows, entities = await read_all(pulse, place)
@@ -132,7 +134,8 @@ async def _workflow(path: Path, file: TestFile, data: Any, organization: Any, en
 
 
 def of_document(document: dict[str, Any]) -> Found:
-    """A workflow that is not stored: its entities go by their keys."""
+    """A workflow that is not stored: its entities go by their keys, model configurations by their names."""
+    document = with_configuration_ids(document, {})
     entities = {
         key: Entity(key, HERE.organization_id, HERE.environment_id, fields["name"], fields["entityType"], None, fields)
         for key, fields in document.get("entities", {}).items()

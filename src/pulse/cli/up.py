@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from pulse.bootstrap.demo import Demo
+from pulse.bootstrap.demo import Demo, shown
 from pulse.bootstrap.serving import serve
 from pulse.bootstrap.settings import Settings
+from pulse.cli.options import Data, Json
 from pulse.cli.output import fail, logs_to_stderr, print_json, print_text, run
 from pulse.cli.runs.application import App, settings_for
-from pulse.cli.session import Data, Json
 from pulse.core.errors import Misconfigured
 
 EXAMPLE = {
@@ -50,15 +50,11 @@ def up(
         # Whoever cannot be told (a full disk, a reader that is gone) finds it all in credentials.json.
         with contextlib.suppress(OSError):
             if json_:
-                print_json({"url": url, **({} if made is None else vars_of(made))})
+                print_json({"url": url} if made is None else shown(made))
             else:
                 _greet(settings, url, made, demo=demo)
 
     run(lambda: serve(settings, host, port, demo=demo, announce=announce))
-
-
-def vars_of(demo: Demo) -> dict[str, str]:
-    return {"apiKey": demo.api_key, "organizationId": demo.organization_id, "environmentId": demo.environment_id}
 
 
 def _settings(data: Path | None, host: str, app: str | None) -> Settings:
@@ -80,6 +76,8 @@ def _greet(settings: Settings, url: str, made: Demo | None, *, demo: bool) -> No
     if made is None:
         print_text("Make a key to send messages with: pulse keys create --organization NAME --environment NAME")
         return
+    if made.sign_in_url is not None:
+        print_text(f"\nTo sign in as its administrator, open this link, which works once:\n\n{made.sign_in_url}")
     example = json.dumps(EXAMPLE if demo else {"type": "hello", "payload": {"name": "Ada"}})
     print_text("\nSend a message (paste this as it is):\n")
     lines = (

@@ -21,6 +21,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)  # type: ignore[pydantic-alias]
 
 
+class NamedBody(Body):
+    """Something that has only a name."""
+
+    name: Name
+
+
 class Argument(Body):
     """An argument of an entity: it becomes a global of this name."""
 
@@ -75,6 +81,8 @@ class WorkflowBody(Body):
 class TriggerBody(Body):
     """A message to one workflow, entered at its first node or at the given entity."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payload": {"number": 7}}]})
+
     payload: Any = None
     entity_id: str | None = None
 
@@ -102,11 +110,15 @@ class TestBody(Body):
 
 
 class ReplayOneBody(Body):
-    """How to send a message again: with another payload or as another message, on the present or its old version."""
+    """How to send a message again: with another payload or as another message, on the present or its old version.
+
+    With `reuseEffects` it takes over what a failed message's scripts did already, instead of doing it again.
+    """
 
     payload: Any = None
     message: dict[str, Any] | None = None
     version: Literal["current", "old"] = "current"
+    reuse_effects: bool = False
 
 
 class ReplayBody(Body):
@@ -114,6 +126,10 @@ class ReplayBody(Body):
 
     `after` goes on behind a message of that id: `next` in the answer is what to give for the next part.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "fail", "from": "2026-01-31T12:00:00Z", "dryRun": True}]}
+    )
 
     status: Literal["success", "fail", "ignore", "canceled"] | None = None
     type: str | None = None
@@ -125,6 +141,7 @@ class ReplayBody(Body):
     limit: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     after: str | None = None
     version: Literal["current", "old"] = "current"
+    reuse_effects: bool = False
     dry_run: bool = False
 
 

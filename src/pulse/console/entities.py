@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
 from pulse.console.bodies import EntityBody
 from pulse.console.changes import announce
+from pulse.console.models.configurations import unknown_configuration
 from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
@@ -37,7 +38,7 @@ ToChange = Annotated[Entity, Depends(_to_change)]
 
 @router.post("", status_code=201)
 async def create(body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
-    entity = await _store(request).create_entity(_entity(body, principal, ""))
+    entity = await _store(request).create_entity(await _entity(body, principal, "", request))
     return shown(entity)
 
 
@@ -62,7 +63,8 @@ async def read(entity_id: str, principal: MayReadWorkflows, request: Request, re
 
 @router.put("/{entity_id}")
 async def change(found: ToChange, body: EntityBody, principal: MayWriteWorkflows, request: Request) -> Any:
-    changed = await _store(request).update_entity(_entity(body, principal, found.id), revision_of(request))
+    entity = await _entity(body, principal, found.id, request)
+    changed = await _store(request).update_entity(entity, revision_of(request))
     await announce(request, changed.organization_id, changed.environment_id)
     return {**shown(changed), **await _unusable(changed, request)}
 
@@ -102,13 +104,14 @@ def shown(entity: Entity) -> dict[str, Any]:
     }
 
 
-def _entity(body: EntityBody, principal: Principal, entity_id: str) -> Entity:
+async def _entity(body: EntityBody, principal: Principal, entity_id: str, request: Request) -> Entity:
     environment_id = own_environment(principal, body.organization_id, body.environment_id)
     _, faults = compile_condition(body.condition)
     for at, argument in enumerate(body.arguments):
         if is_taken(argument.name):
             words = f"{argument.name!r} means something to scripts already: choose another name."
             faults.append(Fault(f"arguments.{at}.name", "reserved_name", words))
+    faults.extend(await unknown_configuration(body.model_configuration_id, principal.organization_id, request))
     if faults:
         raise InvalidFields(faults)
     return Entity(

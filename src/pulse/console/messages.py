@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pulse.console.access import (
     MayCancelMessages,
@@ -19,16 +19,19 @@ from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
 from pulse.console.times import time_of
 from pulse.console.workflow_runs import stored_form
+from pulse.core.clock import iso
 from pulse.core.errors import Fault, InvalidFields
+from pulse.messages.journal import Entry, Journal
+from pulse.messages.keeping.retention import Retention
 from pulse.messages.links import Links, family_tree
 from pulse.messages.queue import MessageQueue
 from pulse.messages.reading import Filter, MessageReader
 from pulse.messages.records import OUTCOMES, StoredMessage
 from pulse.messages.replay import Edits, Replay
 from pulse.messages.result import document, summary
-from pulse.messages.retention import Retention
 from pulse.messages.waiting import Waiting
 from pulse.tenancy.access import Principal
+from pulse.tenancy.audit.act import note
 from pulse.workflows.records import Page
 
 router = APIRouter(prefix="/messages", tags=["messages"], route_class=GuardedRoute)
@@ -72,10 +75,20 @@ async def read(
     return Response(document(stored, family), media_type="application/json")
 
 
+@router.get("/{message_id}/effects")
+async def effects(message_id: str, principal: MayReadMessages, request: Request) -> Any:
+    """What is recorded of a message's effects: while it runs, and after it has failed."""
+    await _here(message_id, principal, request)
+    journal: Journal = request.app.state.journal
+    found = await journal.of(principal.organization_id, message_id)
+    return {"data": [_effect(entry) for entry in found.entries] if found is not None else []}
+
+
 @router.delete("/{message_id}", status_code=204)
 async def remove(message_id: str, principal: MayDeleteMessages, request: Request) -> None:
     await _here(message_id, principal, request)
     retention: Retention = request.app.state.retention
+    note("message", message_id, deleted=True)
     await retention.delete(principal.organization_id, message_id)
 
 
@@ -83,6 +96,7 @@ async def remove(message_id: str, principal: MayDeleteMessages, request: Request
 async def cancel(message_id: str, principal: MayCancelMessages, request: Request) -> Any:
     await _here(message_id, principal, request)
     queue: MessageQueue = request.app.state.queue
+    note("message", message_id, canceled=True)
     await queue.cancel(principal.organization_id, message_id)
     return {"id": message_id, "status": "canceled"}
 
@@ -99,13 +113,21 @@ async def tree(message_id: str, principal: MayReadMessages, request: Request) ->
     return family_tree(root, family, {row.id: summary(row) for row in rows})
 
 
+async def _to_replay(message_id: str, principal: MayReplayMessages, request: Request) -> StoredMessage:
+    return await _here(message_id, principal, request)
+
+
 @router.post("/{message_id}/replay", status_code=202)
 async def replay(
-    message_id: str, principal: MayReplayMessages, request: Request, body: ReplayOneBody | None = None
+    stored: Annotated[StoredMessage, Depends(_to_replay)],
+    principal: MayReplayMessages,
+    request: Request,
+    body: ReplayOneBody | None = None,
 ) -> Any:
-    stored = await _here(message_id, principal, request)
+    message_id = stored.row.id
     sender: Replay = request.app.state.replay
     edits = _edits(body or ReplayOneBody(), stored, request.app.state.max_message_bytes)
+    note("message", message_id, replayed=True)
     new_id = await sender.replay(principal.organization_id, message_id, edits)
     return {"messageId": new_id, "replayOf": message_id}
 
@@ -117,9 +139,27 @@ async def replay_many(body: ReplayBody, principal: MayReplayMessages, request: R
     ids = await reader.ids(principal.organization_id, _wanted(body, principal), body.limit)
     if body.dry_run:
         return {"count": len(ids)}
-    sent = await sender.replay_all(principal.organization_id, ids, Edits(old_version=body.version == "old"))
+    edits = Edits(old_version=body.version == "old", reuse_effects=body.reuse_effects)
+    note("message", "", replayed=len(ids))
+    sent = await sender.replay_all(principal.organization_id, ids, edits)
     more = {"next": ids[-1]} if len(ids) == body.limit else {}
     return {"count": len(sent), "skipped": len(ids) - len(sent), "messageIds": sent, **more}
+
+
+def _effect(entry: Entry) -> dict[str, Any]:
+    """An effect as people may see it: arguments without the values of variables, and what failed, but no answer."""
+    shown: dict[str, Any] = {
+        "seq": entry.seq,
+        "function": entry.function,
+        "arguments": entry.arguments.decode(errors="replace"),
+        "state": entry.state,
+        "key": entry.key,
+    }
+    if entry.is_answered:
+        shown["answeredAt"] = iso(entry.at)
+    if entry.state == "failed":
+        shown["error"] = msgspec.json.decode(entry.answer)
+    return shown
 
 
 def _edits(body: ReplayOneBody, stored: StoredMessage, limit: int) -> Edits:
@@ -132,7 +172,7 @@ def _edits(body: ReplayOneBody, stored: StoredMessage, limit: int) -> Edits:
         payload = stored_form({**body.message, **place}, limit)
     elif "payload" in body.model_fields_set:
         payload = stored_form({**msgspec.json.decode(stored.payload), "payload": body.payload}, limit)
-    return Edits(payload, old_version=body.version == "old")
+    return Edits(payload, old_version=body.version == "old", reuse_effects=body.reuse_effects)
 
 
 def _wanted(body: ReplayBody, principal: Principal) -> Filter:

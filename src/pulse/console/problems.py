@@ -20,6 +20,7 @@ from pulse.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from pulse.tenancy.people.attempts import TooManyAttempts
 
 
 class NotJson(InvalidInput):
@@ -31,6 +32,7 @@ class NotJson(InvalidInput):
 STATUS: tuple[tuple[type[PulseError], int, str], ...] = (
     (Unauthenticated, 401, "Not signed in"),
     (Denied, 403, "Not allowed"),
+    (TooManyAttempts, 429, "Too many attempts"),
     (NotFound, 404, "Not found"),
     (StaleRevision, 412, "Changed meanwhile"),
     (Conflict, 409, "Conflict"),
@@ -53,7 +55,8 @@ async def on_pulse_error(_request: Request, error: Exception) -> JSONResponse:
     body: dict[str, object] = {"code": error.code, "title": title, "detail": error.message}
     if isinstance(error, InvalidFields):
         body["errors"] = [vars(fault) for fault in error.faults]
-    return JSONResponse(body, status, HEADERS.get(status))
+    waits = {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else {}
+    return JSONResponse(body, status, {**HEADERS.get(status, {}), **waits})
 
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:

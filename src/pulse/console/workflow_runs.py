@@ -12,12 +12,13 @@ from pulse.console.routes import GuardedRoute
 from pulse.console.times import time_of
 from pulse.core.errors import Fault, InvalidFields, TooLarge, Unavailable
 from pulse.core.json import parse
-from pulse.effects.sub_workflows import TYPE
+from pulse.effects.world.sub_workflows import TYPE
 from pulse.evaluator.trial import TrialRun, Trials
 from pulse.messages.intake import Intake
 from pulse.messages.records import NewMessage
 from pulse.sandbox.port import Tenant
 from pulse.tenancy.access import Principal, authorize
+from pulse.tenancy.audit.act import note
 from pulse.workflows.catalog import Catalog
 from pulse.workflows.matching import directory_of
 from pulse.workflows.plan import WorkflowPlan, check_workflow, compile_plan, placed_entity_ids
@@ -53,6 +54,7 @@ async def trigger(
         "payload": body.payload,
     }
     intake: Intake = request.app.state.intake
+    note("workflow", found.id, found.name, message=message_id)
     await intake.accept(
         NewMessage(
             id=message_id,

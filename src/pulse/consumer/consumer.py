@@ -1,11 +1,12 @@
 """Claims messages in batches, evaluates many at once, and stores each outcome under its lease."""
 
-import asyncio
 import contextlib
+from functools import partial
 
 import structlog
 
-from pulse.core.errors import PulseError, Unavailable
+from pulse.core.errors import LeaseLost, PulseError, Unavailable
+from pulse.core.retry import once_available
 from pulse.evaluator.evaluate import Evaluator
 from pulse.messages.outcomes import Outcomes
 from pulse.messages.queue import MessageQueue
@@ -13,7 +14,6 @@ from pulse.messages.records import Outcome, Work
 from pulse.storage.claim_loop import ClaimLoop
 
 log = structlog.get_logger(__name__)
-RETRY_S = 0.25
 PUT_OFF_MS = 1_000
 
 
@@ -48,6 +48,8 @@ class Consumer(ClaimLoop[Work]):
         except Unavailable as error:
             log.warning("evaluation_put_off", message=work.id, reason=error.message)
             await self._put_off(work)
+        except LeaseLost:
+            log.info("lease_lost", message=work.id)
         except Exception as error:
             log.exception("evaluation_failed", message=work.id)
             await self._store(self._evaluator.gave_up(work, error))
@@ -58,12 +60,8 @@ class Consumer(ClaimLoop[Work]):
             await self._queue.release([work], 0 if self.stopping else PUT_OFF_MS)
 
     async def _store(self, outcome: Outcome) -> None:
-        """Stores the outcome, again and again while the database is away; the fence ends it when the lease is gone."""
-        while True:
-            try:
-                if not await self._outcomes.store(outcome):
-                    log.info("lease_lost", message=outcome.id)
-                return
-            except Unavailable as error:
-                log.warning("outcome_put_off", message=outcome.id, reason=error.message)
-                await asyncio.sleep(RETRY_S)
+        def put_off(error: Unavailable) -> None:
+            log.warning("outcome_put_off", message=outcome.id, reason=error.message)
+
+        if not await once_available(partial(self._outcomes.store, outcome), put_off):
+            log.info("lease_lost", message=outcome.id)

@@ -1,7 +1,12 @@
-"""What was read, kept for a while: until something says that it has changed, and never longer than so many seconds."""
+"""What was read, kept for a while: until something says that it has changed, and never longer than so many seconds.
 
+Callers that come while it is being read wait for that one reading, unless a change came in between.
+"""
+
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -16,11 +21,32 @@ class Kept(Generic[K, T]):
         self._seconds = seconds
         self._changes = 0
         self._kept: dict[K, tuple[float, T]] = {}
+        self._readings: dict[K, asyncio.Task[T]] = {}
 
     async def get(self, key: K) -> T:
         kept = self._kept.get(key)
         if kept is not None and time.monotonic() - kept[0] < self._seconds:
             return kept[1]
+        reading = self._readings.get(key)
+        if reading is None:
+            reading = self._readings[key] = asyncio.create_task(self._reading(key))
+            reading.add_done_callback(partial(self._over, key))
+        # A caller that goes away leaves the reading to the others.
+        return await asyncio.shield(reading)
+
+    def forget(self, key: K) -> None:
+        """What is kept under the key may have changed."""
+        self._changes += 1
+        self._kept.pop(key, None)
+        self._readings.pop(key, None)
+
+    def forget_all(self) -> None:
+        """Changes may have been missed."""
+        self._changes += 1
+        self._kept.clear()
+        self._readings.clear()
+
+    async def _reading(self, key: K) -> T:
         read_at, changes = time.monotonic(), self._changes
         found = await self._read(key)
         # What was read before a change that came meanwhile is not kept.
@@ -28,12 +54,8 @@ class Kept(Generic[K, T]):
             self._kept[key] = (read_at, found)
         return found
 
-    def forget(self, key: K) -> None:
-        """What is kept under the key may have changed."""
-        self._changes += 1
-        self._kept.pop(key, None)
-
-    def forget_all(self) -> None:
-        """Changes may have been missed."""
-        self._changes += 1
-        self._kept.clear()
+    def _over(self, key: K, reading: "asyncio.Task[T]") -> None:
+        if self._readings.get(key) is reading:
+            del self._readings[key]
+        if not reading.cancelled():
+            reading.exception()

@@ -1,26 +1,26 @@
-"""How a script's call reaches its function, and how a failure comes back: as an error that the script can catch."""
+"""What an effect is: a function that scripts call and that Pulse executes, with all that anybody must know of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-import structlog
 
 from pulse.core.errors import PulseError
 from pulse.messages.records import NewMessage, Work
-from pulse.sandbox.port import Answer, Job
-
-log = structlog.get_logger(__name__)
 
 
 class EffectFailed(PulseError):
-    """The effect failed."""
+    """The effect failed. `log` are fields of its entry in the execution log."""
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self, code: str, message: str, *, retryable: bool = False, log: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.effect_code = code
         self.retryable = retryable
+        self.log = log
 
 
 @dataclass
@@ -32,62 +32,85 @@ class Family:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a function: by which message, the how manieth of it, and with what."""
+    """One call of a function: by which message, the how manieth of it, and what the outside may know a repeat by.
+
+    `variables` are those of the message's environment that are in force for it.
+    """
 
     work: Work
     seq: int
-    arguments: list[Any]
+    key: str
     family: Family
-
-    def argument(self, position: int) -> Any:
-        """The argument, or None where the script gave fewer."""
-        return self.arguments[position] if position < len(self.arguments) else None
-
-
-Function = Callable[[Call], Awaitable[Any]]
-
-
-class ScriptEffects:
-    """The functions by name; `for_message` gives one message its way to them."""
-
-    def __init__(self, functions: Mapping[str, Function]) -> None:
-        self._functions = functions
-
-    def for_message(self, work: Work) -> "MessageEffects":
-        return MessageEffects(work, self._functions)
-
-
-class MessageEffects:
-    """The effects of one message; implements the sandbox's `Effects`."""
-
-    def __init__(self, work: Work, functions: Mapping[str, Function]) -> None:
-        self._work = work
-        self._functions = functions
-        self._family = Family()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def children(self) -> tuple[NewMessage, ...]:
-        return tuple(self._family.children.values())
+    def root(self) -> str:
+        """The message that asked for this first: where effects are taken over, an earlier one."""
+        return self.key.partition(":")[0]
 
-    def begin(self) -> None:
-        self._family = Family()
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
-        known = self._functions.get(function)
-        if known is None:
-            return _failed(function, "not_available", f"{function} is not available here.")
+@dataclass(frozen=True)
+class Told:
+    """An answer, and the fields of its entry in the execution log."""
+
+    value: Any
+    log: Mapping[str, Any]
+
+
+_TOO_FEW = re.compile(r"Expected `array` of (?:at least )?length \d+(?: to \d+)?, got (\d+)")
+A = TypeVar("A", bound=msgspec.Struct)
+Repeat = Literal["retry", "check", "manual"]
+
+
+@dataclass(frozen=True)
+class Effect(Generic[A]):
+    """A function as scripts, their editor and the journal know it.
+
+    `arguments` is an array-like Struct: what the call's arguments must be. `call` answers with a value that JSON can
+    hold, or with a Told; it raises EffectFailed, whose codes `errors` explains. A function that only `reads` leaves no
+    intent. What a success leaves to be done at the message's end is for `leave`, at every evaluation.
+    `repeat` says what is done about a call that was cut off, so that nobody knows whether it took place: called
+    again with the same key; asked about first, by `check` (None: it did not); or left to a person. `secrets` are
+    the places of arguments that nobody is shown, see `hiding.py`.
+    """
+
+    name: str
+    signature: str
+    summary: str
+    arguments: type[A]
+    call: Callable[[Call, A], Awaitable[Any]]
+    answers: str = "nothing"
+    errors: Mapping[str, str] = field(default_factory=dict)
+    repeat: Repeat = "retry"
+    reads: bool = False
+    check: Callable[[Call, A], Awaitable[Any]] | None = None
+    leave: Callable[[Call, A], Awaitable[None]] | None = None
+    secrets: Sequence[str] = ()
+    is_script_function: bool = True
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments, a list."""
+        return msgspec.json.schema(self.arguments)
+
+    def read(self, given: list[Any]) -> A:
+        """The arguments. Raises EffectFailed with the place of the fault."""
         try:
-            value = await known(Call(self._work, seq, arguments, self._family))
-        except EffectFailed as error:
-            return _failed(function, error.effect_code, error.message, retryable=error.retryable)
-        except PulseError as error:
-            return _failed(function, error.code, error.message)
-        except Exception:
-            log.exception("effect_failed", message=job.id, function=function)
-            return _failed(function, "internal_error", f"{function} failed for a reason of Pulse's own.")
-        return Answer(ok=True, payload=msgspec.json.encode(value))
+            return msgspec.convert(given, self.arguments)
+        except msgspec.ValidationError as error:
+            raise EffectFailed("invalid_arguments", f"{self._said(str(error))} Call it as {self.signature}.") from None
+
+    def _said(self, words: str) -> str:
+        """msgspec's words with the names of arguments in the place of their numbers."""
+        reason, _, place = words.partition(" - at `$")
+        names = [field.encode_name for field in msgspec.structs.fields(self.arguments)]
+        too_few = _TOO_FEW.match(reason)
+        if too_few is not None and not place and int(too_few[1]) < len(names):
+            return f"{names[int(too_few[1])]} is missing."
+        number, _, rest = place.strip("`").removeprefix("[").partition("]")
+        if not number.isdigit() or int(number) >= len(names):
+            return f"{reason}."
+        return f"{names[int(number)]}{rest}: {reason}."
 
 
-def _failed(function: str, code: str, message: str, *, retryable: bool = False) -> Answer:
-    error = {"code": code, "message": message, "effect": function, "retryable": retryable}
-    return Answer(ok=False, payload=msgspec.json.encode(error))
+class Nothing(msgspec.Struct, array_like=True, frozen=True):
+    """The arguments of a function that takes none."""

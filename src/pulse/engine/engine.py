@@ -49,7 +49,9 @@ class Engine(Registrations):
     """Runs workflows durably on the application's database.
 
     `database`: an address (`sqlite+aiosqlite:///pulse.db`, `postgresql+asyncpg://…`) or the application's own
-    AsyncEngine. `concurrency`: how many runs this process drives at once. `on_step_complete`, `on_run_complete`: called
+    AsyncEngine. `concurrency`: how many runs this process drives at once. `tenant_concurrency`: how many runs of one
+    tenant are driven at once, by all processes together (None: no limit; say the same in each; a run whose handler
+    waits for a run that it started is not counted). `on_step_complete`, `on_run_complete`: called
     after the record is durable; what they raise is logged. `keep_runs`: how long ended runs are kept (None: for ever).
     `codec` seals payloads, results, contexts and logged data at rest. `handler_grace`: how long a run waits for a
     worker that has its handler. `clock` is for tests (pulse.testing.FakeClock). Source: the seed's EngineConfig.
@@ -61,6 +63,7 @@ class Engine(Registrations):
         *,
         table_prefix: str = "pulse_",
         concurrency: int = 100,
+        tenant_concurrency: int | None = None,
         on_step_complete: Callable[[StepCompleteEvent], Any] | None = None,
         on_run_complete: Callable[[RunCompleteEvent], Any] | None = None,
         clock: Clock | None = None,
@@ -73,7 +76,7 @@ class Engine(Registrations):
     ) -> None:
         super().__init__()
         self._database = Database(database, prefix=table_prefix, clock=clock)
-        options = Options(concurrency, grace_s, lease_ms, handler_grace, keep_runs, codec, metrics)
+        options = Options(concurrency, tenant_concurrency, grace_s, lease_ms, handler_grace, keep_runs, codec, metrics)
         hooks = Hooks(on_step_complete, on_run_complete)
         self.plant = Plant(self._database, self._registry, clock or SystemClock(), options, hooks)
         self._store = self.plant.store
@@ -140,7 +143,7 @@ class Engine(Registrations):
     async def start(self) -> None:
         """Begins to drive runs and to fire schedules in this process."""
         for workflow in self._workflows:
-            await self._store_if_changed(workflow)
+            await self.ensure_workflow(workflow)
         await self.plant.start()
 
     async def stop(self) -> None:
@@ -175,7 +178,8 @@ class Engine(Registrations):
         self.plant.schedules_changed()
         return created
 
-    async def _store_if_changed(self, workflow: Workflow) -> None:
+    async def ensure_workflow(self, workflow: Workflow) -> None:
+        """Stores the workflow unless it is stored as it is; one that was disabled stays so. Raises InvalidFields."""
         stored = await self._store.definitions.by_name(workflow.tenant_id, workflow.name)
         if stored is None:
             await self.create_workflow(workflow)

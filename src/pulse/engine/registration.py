@@ -74,6 +74,11 @@ class Registrations:
         return register
 
     @property
+    def action_names(self) -> Collection[str]:
+        """The actions that are registered."""
+        return self._registry.actions.keys()
+
+    @property
     def trigger_types(self) -> Collection[str]:
         """The types of signal that are registered."""
         return self._registry.triggers.keys()

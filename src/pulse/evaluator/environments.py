@@ -5,8 +5,7 @@ import hashlib
 import msgspec
 
 from pulse.sandbox.port import Surroundings
-from pulse.tenancy.variables import Variables, VariableStore
-from pulse.workflows.catalog import Catalog
+from pulse.tenancy.variables import Variables
 
 _encode = msgspec.json.Encoder().encode
 MAX_KEPT = 10_000
@@ -15,23 +14,18 @@ MAX_KEPT = 10_000
 class Environments:
     """The surroundings of each environment, written once for each change."""
 
-    def __init__(self, catalog: Catalog, variables: VariableStore) -> None:
-        self._catalog = catalog
-        self._variables = variables
+    def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[Variables, str, Surroundings | None]] = {}
 
-    async def of(self, organization_id: str, environment_id: str) -> Surroundings | None:
+    def of(self, place: tuple[str, str], variables: Variables, directory: str) -> Surroundings | None:
         """None where there is nothing to find."""
-        key = (organization_id, environment_id)
-        variables = await self._variables.values(organization_id, environment_id)
-        directory = (await self._catalog.plans(organization_id, environment_id)).directory
-        kept = self._kept.get(key)
+        kept = self._kept.get(place)
         if kept is not None and kept[0] is variables and kept[1] is directory:
             return kept[2]
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         made = surroundings(variables, directory)
-        self._kept[key] = (variables, directory, made)
+        self._kept[place] = (variables, directory, made)
         return made
 
 

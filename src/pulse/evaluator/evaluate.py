@@ -2,14 +2,15 @@
 
 import hashlib
 import struct
+from functools import partial
 
 from pulse.core.clock import Clock, iso
 from pulse.core.errors import Misconfigured
-from pulse.effects.calls import ScriptEffects
-from pulse.evaluator.environments import Environments
+from pulse.effects.functions import Header, ScriptEffects
+from pulse.effects.journaled import EffectUncertain, MessageEffects, NonDeterminism
+from pulse.evaluator.beginnings import Beginning, Beginnings
 from pulse.evaluator.reasons import with_all_reasons, without_sandbox
-from pulse.evaluator.routing import Route, route
-from pulse.messages.records import NewMessage, Outcome, Work
+from pulse.messages.records import Outcome, Work
 from pulse.messages.result import empty_body
 from pulse.sandbox.port import Job, Sandbox, Tenant, Verdict
 from pulse.tenancy.variables import VariableStore
@@ -26,8 +27,7 @@ class Evaluator:
     def __init__(
         self, catalog: Catalog, variables: VariableStore, sandbox: Sandbox, effects: ScriptEffects, clock: Clock
     ) -> None:
-        self._catalog = catalog
-        self._around = Environments(catalog, variables)
+        self._beginnings = Beginnings(catalog, variables)
         self._sandbox = sandbox
         self._effects = effects
         self._clock = clock
@@ -36,27 +36,45 @@ class Evaluator:
         """How the message ends. Raises Unavailable where it must be tried again later."""
         if work.lone_deaths >= MAX_LONE_DEATHS:
             return self._outcome(work, _poison(work, self._clock))
-        way = await route(work, self._catalog)
-        if not way.plans:
-            return self._outcome(work, without_sandbox(work, way))
+        effects, header = await self._effects.for_message(work)
         try:
-            job = await self._job(work, way)
-        except Misconfigured as error:
-            return self._outcome(work, _misconfigured(error, self._clock))
-        effects = self._effects.for_message(work)
-        verdict = await self._sandbox.evaluate(job, effects)
-        return self._outcome(work, with_all_reasons(work, way, verdict), effects.children)
+            beginning = await self._beginning(work, header)
+            if isinstance(beginning, Verdict):
+                return self._outcome(work, beginning)
+            effects.around(beginning.variables.values, beginning.workflows)
+            verdict = await self._verdict(work, beginning, effects)
+            return self._outcome(work, verdict, effects)
+        finally:
+            await effects.close()
 
-    async def _job(self, work: Work, way: Route) -> Job:
-        tenant = Tenant(work.organization_id, work.environment_id)
-        around = await self._around.of(work.organization_id, work.environment_id)
-        return Job(work.id, tenant, way.plans, work.payload, work.received_at, seed_of(work.id), way.entry, around)
+    async def _beginning(self, work: Work, header: Header) -> Beginning | Verdict:
+        """What the evaluation begins with, or the verdict where there is nothing to evaluate."""
+        try:
+            if header.found is not None:
+                return await self._beginnings.again(work, header.found)
+            way = await self._beginnings.way_of(work)
+            if not way.plans:
+                return without_sandbox(work, way)
+            beginning = await self._beginnings.of(work, way)
+        except Misconfigured as error:
+            return _misconfigured(error, self._clock)
+        header.made = partial(beginning.header, work)
+        return beginning
+
+    async def _verdict(self, work: Work, beginning: Beginning, effects: MessageEffects) -> Verdict:
+        tenant, way = Tenant(work.organization_id, work.environment_id), beginning.way
+        words, around = seed_of(work.id), beginning.around
+        job = Job(work.id, tenant, way.plans, work.payload, work.received_at, words, way.entry, around)
+        try:
+            return with_all_reasons(work, way, await self._sandbox.evaluate(job, effects))
+        except (NonDeterminism, EffectUncertain) as error:
+            return _cut_short(error, self._clock)
 
     def gave_up(self, work: Work, error: Exception) -> Outcome:
         """The outcome of a message whose evaluation failed for a reason of Pulse's own; the log has the details."""
         return self._outcome(work, _internal(error, self._clock))
 
-    def _outcome(self, work: Work, verdict: Verdict, children: tuple[NewMessage, ...] = ()) -> Outcome:
+    def _outcome(self, work: Work, verdict: Verdict, effects: MessageEffects | None = None) -> Outcome:
         now = self._clock.now_ms()
         return Outcome(
             id=work.id,
@@ -72,7 +90,8 @@ class Evaluator:
             workflow_name=verdict.workflow_name,
             workflow_version=verdict.workflow_version,
             error=_summary(verdict),
-            children=children,
+            children=effects.children if effects is not None else (),
+            is_journaled=effects is not None and effects.is_journaled,
         )
 
 
@@ -92,6 +111,16 @@ def _poison(work: Work, clock: Clock) -> Verdict:
 def _misconfigured(error: Misconfigured, clock: Clock) -> Verdict:
     advice = "Ask whoever runs this installation to mend its settings, then replay the message."
     return _failure("Misconfigured", "misconfigured", error.message.rstrip("."), advice, clock)
+
+
+def _cut_short(error: NonDeterminism | EffectUncertain, clock: Clock) -> Verdict:
+    advice = {
+        NonDeterminism.code: "Let scripts decide by the message, the variables and the answers they get: nothing else "
+        "is the same when a message is evaluated again.",
+        EffectUncertain.code: "A replay takes over what is recorded if it says reuseEffects, and calls this again.",
+    }[error.code]
+    name = "NonDeterminismError" if isinstance(error, NonDeterminism) else "EffectUncertain"
+    return _failure(name, error.code, error.message.rstrip("."), advice, clock)
 
 
 def _internal(error: Exception, clock: Clock) -> Verdict:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pulse.effects.sub_workflows import TYPE
+from pulse.effects.world.sub_workflows import TYPE
 from pulse.messages.records import Pin, Work
 from pulse.workflows.catalog import Catalog
 from pulse.workflows.matching import Plans, reason_of

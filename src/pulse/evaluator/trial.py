@@ -5,6 +5,7 @@ Effects are recorded as they would have been called and answered from `mocks`, o
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +13,13 @@ import msgspec
 
 from pulse.core.errors import Fault, InvalidFields
 from pulse.core.ids import Ids
-from pulse.effects.calls import ScriptEffects
+from pulse.core.redaction import Redaction
+from pulse.effects.functions import ScriptEffects
 from pulse.evaluator.environments import surroundings
 from pulse.evaluator.evaluate import seed_of
-from pulse.evaluator.redaction import Redaction
 from pulse.messages.records import Work
 from pulse.messages.result import outcome_parts, visits
-from pulse.sandbox.port import Answer, Effects, Job, Sandbox, Tenant, Trial
+from pulse.sandbox.port import Answer, Asked, Effects, Job, Sandbox, Tenant, Trial
 from pulse.tenancy.variables import Variables
 from pulse.workflows.plan import WorkflowPlan
 
@@ -93,7 +94,9 @@ class Trials:
         if not wanted.allow or self._effects is None:
             return None
         work = Work(run_id, tenant.organization_id, tenant.environment_id, 0, 0, wanted.at, None, payload)
-        return self._effects.for_message(work)
+        effects = self._effects.unrecorded(work)
+        effects.around(wanted.variables.values, {wanted.plan.id: wanted.plan.workflow_id})
+        return effects
 
 
 class MockedEffects:
@@ -111,21 +114,24 @@ class MockedEffects:
         if self._real is not None:
             self._real.begin()
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
-        name = NODE_CALLS.get(function, function)
-        told: dict[str, Any] = {"seq": seq, "function": name, "arguments": self._redaction.clean(arguments)}
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        return None
+
+    async def call(self, job: Job, asked: Asked) -> Answer:
+        name = NODE_CALLS.get(asked.function, asked.function)
+        told: dict[str, Any] = {"seq": asked.seq, "function": name, "arguments": self._redaction.clean(asked.arguments)}
         self.calls.append(told)
-        if function in self._allow and self._real is not None:
-            answer = await self._real.call(job, seq, function, arguments)
+        if asked.function in self._allow and self._real is not None:
+            answer = await self._real.call(job, asked)
             value = msgspec.json.decode(answer.payload)
         else:
             told["mocked"] = True
-            answer, value = self._mocked(name, seq, function, arguments)
+            answer, value = self._mocked(name, asked)
         told["answer" if answer.ok else "error"] = self._redaction.clean(value)
         return answer
 
-    def _mocked(self, name: str, seq: int, function: str, arguments: list[Any]) -> tuple[Answer, Any]:
-        mock = self._mocks[name] if name in self._mocks else _plausible(seq, function, arguments)
+    def _mocked(self, name: str, asked: Asked) -> tuple[Answer, Any]:
+        mock = self._mocks[name] if name in self._mocks else _plausible(asked)
         if not _is_failure(mock):
             return Answer(ok=True, payload=msgspec.json.encode(mock)), mock
         error = {"effect": name, **FAILED, **mock["error"]}
@@ -158,9 +164,16 @@ def _is_error(error: Any) -> bool:
     return isinstance(error, dict) and all(isinstance(error.get(name, ""), str) for name in ("code", "message"))
 
 
-def _plausible(seq: int, function: str, arguments: list[Any]) -> Any:
-    if function not in ("triggerWorkflow", "workflowNode"):
+PROMPTS = ("promptCallUniversal", "executePromptWithModel", "promptCallToken", "promptCallKeys")
+
+
+def _plausible(asked: Asked) -> Any:
+    if asked.function in PROMPTS:
+        return "A mocked answer."
+    if asked.function == "httpRequest":
+        return {"status": 200, "data": None, "headers": {}, "elapsedMs": 0}
+    if asked.function not in ("triggerWorkflow", "workflowNode"):
         return None
-    workflow_id = arguments[0] if arguments else None
-    answer = {"success": True, "workflowId": workflow_id, "sequenceNumber": f"mocked-{seq}"}
-    return answer if function == "triggerWorkflow" else {**answer, "workflowName": workflow_id}
+    workflow_id = asked.arguments[0] if asked.arguments else None
+    answer = {"success": True, "workflowId": workflow_id, "sequenceNumber": f"mocked-{asked.seq}"}
+    return answer if asked.function == "triggerWorkflow" else {**answer, "workflowName": workflow_id}

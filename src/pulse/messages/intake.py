@@ -1,20 +1,22 @@
 """Intake: where a message becomes durable. One transaction for many; what `accept` answers is committed.
 
-(Usage is reserved and messages are held here too, once there is billing: in `_store`, in the same transaction.)
+What is over its organization's limit is stored all the same, with its outcome, or held (see allowance.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Insert, Table, insert, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pulse.messages.records import Accepted, NewMessage, Work
+from pulse.messages.allowance import Allowance
+from pulse.messages.records import OVER_LIMIT, Accepted, NewMessage, Work
+from pulse.messages.result import untouched_body
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import BLOCKED, READY, Claims, chunks
 from pulse.storage.committer import Committer
 from pulse.storage.database import Database
-from pulse.storage.rows import Given, Insertion
+from pulse.storage.rows import Given, Insertion, Prepared
 
 
 class Worker(Protocol):
@@ -64,37 +66,54 @@ class Intake:
     worker: Worker = Nobody()
     signals: Signals | None = None
 
-    def __init__(self, database: Database, tables: MessageTables, committer: Committer, claims: Claims) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tables: MessageTables,
+        committer: Committer,
+        claims: Claims,
+        allowance: Allowance,
+        ended: Callable[[str], None],
+    ) -> None:
+        """`ended` hears of each message that is over from the first, once that is committed."""
+        self._allowance = allowance
+        self._ended = ended
         self._database = database
         self._tables = tables
         self._committer = committer
         self._claims = claims
         self._payloads = Insertion(tables.payloads, "id", "payload")
-        self._given = Given(database.dialect, {name: tables.messages.c[name].type for name in _COLUMNS})
-        self._insert_waiting = _insertion(self._given, tables.messages, {})
-        self._insert_held = _insertion(self._given, tables.messages, claims.held_from_birth())
+        given = Given(database.dialect, {name: tables.messages.c[name].type for name in _COLUMNS})
+        self._waiting = _insertion(given, tables.messages, {})
+        self._claimed = _insertion(given, tables.messages, claims.held_from_birth())
+        at_once = {"completed_at": given.rows.c.received_at, "elapsed_ms": 0, "code": OVER_LIMIT, "state": "ignore"}
+        self._over = _insertion(given, tables.messages, at_once)
+        self._bodies = Insertion(tables.results, "id", "body")
 
     async def accept(self, message: NewMessage) -> Accepted:
         """Stores a message, or finds that it is a repeat. Returns after the commit; raises Unavailable if it cannot."""
-        return await self._committer.write(self._store, message, self._pass_on)
+        return await self._committer.write(self._store, message, self._pass_on, self.locks(message))
 
     async def accept_once(self, message: NewMessage) -> Accepted:
         """Like `accept`, for a message whose id says that it is the same one: a repeat finds the first."""
-        return await self._committer.write(self._store_once, message, self._pass_on)
+        return await self._committer.write(self._store_once, message, self._pass_on, self.locks(message))
+
+    def locks(self, message: NewMessage) -> list[int]:
+        """The locks that a transaction which stores this message must hold from its beginning."""
+        if self._database.dialect == "sqlite":
+            return []
+        lane = [] if message.lane is None else [self._claims.lane_lock(message.organization_id, message.lane)]
+        return [self._allowance.lock(message.organization_id), *lane]
 
     def enqueue(self, connection: Connection, messages: list[NewMessage]) -> None:
-        """Stores messages within a transaction of the caller, who calls `worker.hint` after it.
+        """Stores messages within a transaction of the caller, who holds their `locks` and calls `worker.hint` after it.
 
         One whose id is there already was sent before, and is left as it is.
         """
         there = self._present(connection, messages)
         messages = [message for message in messages if message.id not in there]
-        if not messages:
-            return
-        states = self._states(connection, messages)
-        rows = [_row(message, state) for message, state in zip(messages, states, strict=True)]
-        connection.execute(self._insert_waiting, self._given.parameters(rows))
-        self._put_bytes(connection, messages)
+        if messages:
+            self._insert(connection, messages, room=0)
 
     def _present(self, connection: Connection, messages: Sequence[NewMessage]) -> set[str]:
         """Those of the ids that are there already."""
@@ -113,7 +132,9 @@ class Intake:
     def _pass_on(self, accepted: Accepted) -> None:
         if self.signals is not None:
             self.signals.stored()
-        if accepted.work is not None:
+        if accepted.is_over:
+            self._ended(accepted.id)
+        elif accepted.work is not None:
             self.worker.take(accepted.work)
         else:
             self.worker.hint()
@@ -121,40 +142,42 @@ class Intake:
     def _store(self, connection: Connection, messages: Sequence[NewMessage]) -> list[Accepted]:
         repeats = self._repeats(connection, [message for message in messages if message.idempotency_key])
         fresh = [message for message in messages if message.id not in repeats]
-        claimed = self._insert(connection, fresh) if fresh else {}
-        return [repeats.get(m.id) or Accepted(m.id, work=claimed.get(m.id)) for m in messages]
+        new = self._insert(connection, fresh, self.worker.room()) if fresh else {}
+        return [repeats.get(message.id) or new[message.id] for message in messages]
 
-    def _insert(self, connection: Connection, messages: list[NewMessage]) -> dict[str, Work]:
-        """Stores new messages; those that were claimed in passing, by id."""
-        states = self._states(connection, messages)
-        room = self.worker.room()
-        claimed = [message for message, state in zip(messages, states, strict=True) if state == READY][:room]
-        direct = {message.id for message in claimed}
-        waiting = [_row(m, state) for m, state in zip(messages, states, strict=True) if m.id not in direct]
+    def _insert(self, connection: Connection, messages: list[NewMessage], room: int) -> dict[str, Accepted]:
+        """Stores new messages, at most `room` of them claimed in passing; what became of each, by id."""
+        refused = self._allowance.refusals(connection, messages)
+        over = [message for message in messages if refused.get(message.id) == OVER_LIMIT]
+        entering = [message for message in messages if refused.get(message.id) != OVER_LIMIT]
+        states = self._states(connection, entering, refused)
+        claimed = [message for message in entering if states[message.id] == READY][:room]
+        direct = {message.id: Accepted(message.id, work=_work(message)) for message in claimed}
+        waiting = [_row(message, states[message.id]) for message in entering if message.id not in direct]
         if waiting:
-            connection.execute(self._insert_waiting, self._given.parameters(waiting))
+            self._waiting.execute(connection, waiting)
         if claimed:
-            held = [_row(message, None) for message in claimed]
-            connection.execute(self._insert_held, self._given.parameters(held))
-        self._put_bytes(connection, messages)
-        return {message.id: _work(message) for message in claimed}
-
-    def _put_bytes(self, connection: Connection, messages: Sequence[NewMessage]) -> None:
+            self._claimed.execute(connection, [_row(message, None) for message in claimed])
+        if over:
+            self._over.execute(connection, [_row(message, None) for message in over])
+            self._bodies.execute(connection, [(message.id, untouched_body(message.payload)) for message in over])
         self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
         if self.signals is not None:
-            self.signals.put(connection, messages)
+            self.signals.put(connection, [message for message in messages if message.id not in refused])
+        ends = {message.id: Accepted(message.id, is_over=True) for message in over}
+        return {message.id: Accepted(message.id) for message in entering} | direct | ends
 
-    def _states(self, connection: Connection, messages: list[NewMessage]) -> list[str]:
-        """Ready, or blocked for those that are not the first of their lane."""
+    def _states(
+        self, connection: Connection, messages: Sequence[NewMessage], refused: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Held; ready; or blocked for those that are not the first of their lane."""
         lanes = {(message.organization_id, message.lane) for message in messages if message.lane is not None}
-        if not lanes:
-            return [READY] * len(messages)
-        self._claims.lock_lanes(connection, lanes)
-        occupied: set[Any] = set(self._claims.occupied(connection, lanes))
-        states = []
+        occupied: set[Any] = set(self._claims.occupied(connection, lanes)) if lanes else set()
+        states = {}
         for message in messages:
             lane = (message.organization_id, message.lane)
-            states.append(BLOCKED if message.lane is not None and lane in occupied else READY)
+            waits = message.lane is not None and lane in occupied
+            states[message.id] = refused.get(message.id) or (BLOCKED if waits else READY)
             occupied.add(lane)
         return states
 
@@ -224,6 +247,7 @@ def _work(message: NewMessage) -> Work:
         payload=message.payload,
         type=message.type,
         pin=message.pin,
+        reuses=message.reuses,
     )
 
 
@@ -240,6 +264,7 @@ def _row(message: NewMessage, state: str | None) -> tuple[object, ...]:
         len(message.payload),
         message.origin_id,
         message.pin,
+        message.reuses,
         state,
     )
 
@@ -255,14 +280,15 @@ _COLUMNS = (
     "size",
     "origin_id",
     "pin",
+    "reuses",
     "state",
 )
 
 
-def _insertion(given: Given, table: Table, instead: Mapping[str, object]) -> Insert:
+def _insertion(given: Given, table: Table, instead: Mapping[str, object]) -> Prepared:
     """Inserts given rows, with some values that are the same for all of them."""
     values = {name: given.rows.c[name] for name in _COLUMNS} | {name: _expression(instead[name]) for name in instead}
-    return insert(table).from_select(list(values), select(*values.values()))
+    return Prepared(insert(table).from_select(list(values), select(*values.values())), given)
 
 
 def _expression(value: object) -> ColumnElement[Any]:

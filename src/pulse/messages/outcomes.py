@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from pulse.messages.intake import Intake
+from pulse.messages.journal import Forgetting
 from pulse.messages.records import Outcome
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import Claims
 from pulse.storage.committer import Committer
+from pulse.storage.database import Database
 from pulse.storage.rows import Insertion
 
 _FIELDS = (
@@ -28,6 +30,7 @@ class Outcomes:
 
     def __init__(
         self,
+        database: Database,
         tables: MessageTables,
         committer: Committer,
         claims: Claims,
@@ -37,17 +40,23 @@ class Outcomes:
         self._ended = ended
         self._intake = intake
         self._bodies = Insertion(tables.results, "id", "body")
+        self._journals = Forgetting(database, tables)
         self._committer = committer
         self._claims = claims
 
     async def store(self, outcome: Outcome) -> bool:
         """True once the outcome is committed; False where the lease was lost, and nothing was written."""
-        stored = await self._committer.write(self._store, outcome)
+        stored = await self._committer.write(self._store, outcome, locks=self._locks(outcome))
         if stored:
             self._ended(outcome.id)
             if outcome.children:
                 self._intake.worker.hint()
         return stored
+
+    def _locks(self, outcome: Outcome) -> list[int]:
+        """The lane that it leaves, and what the messages that it sends need."""
+        lane = [] if outcome.lane is None else [self._claims.lane_lock(outcome.organization_id, outcome.lane)]
+        return [*lane, *(number for child in outcome.children for number in self._intake.locks(child))]
 
     def _store(self, connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
         held = self._claims.end(connection, [_values(outcome) for outcome in outcomes], _FIELDS)
@@ -55,8 +64,9 @@ class Outcomes:
         if mine:
             self._bodies.execute(connection, [(outcome.id, outcome.body) for outcome in mine])
             lanes = [(outcome.organization_id, outcome.lane) for outcome in mine if outcome.lane is not None]
-            self._claims.lock_lanes(connection, lanes)
             self._claims.promote(connection, lanes)
+            over = [outcome.id for outcome in mine if outcome.is_journaled and outcome.status != "fail"]
+            self._journals.execute(connection, over)
             children = [child for outcome in mine for child in outcome.children]
             if children:
                 self._intake.enqueue(connection, children)

@@ -68,12 +68,12 @@ class MessageQueue:
         row = connection.execute(select(c.state, c.lane).where(mine)).first()
         if row is None:
             raise NotFound(f"There is no message {message_id!r}.")
+        # The lane first, then the row, as outcomes do: in another order the two could wait for each other.
+        self._claims.lock_lanes(connection, _lanes(organization_id, row))
         still = c.state.in_([*PENDING, "held"])
         done = connection.execute(update(self._tables.messages).where(mine, still).values(values))
         if done.rowcount == 0:
             raise Conflict("This message has ended already.", status=row.state)
-        # The row first, then its lane, as outcomes do: in another order the two could wait for each other.
-        self._claims.lock_lanes(connection, _lanes(organization_id, row))
         self._claims.promote(connection, _lanes(organization_id, row))
 
     async def _with_payloads(self, claimed: list[Claimed]) -> list[Work]:
@@ -81,7 +81,7 @@ class MessageQueue:
             return []
         by_id = {row.id: row for row in claimed}
         m, p = self._tables.messages, self._tables.payloads
-        columns = (m.c.id, m.c.environment_id, m.c.received_at, m.c.lane, m.c.type, m.c.pin, p.c.payload)
+        columns = (m.c.id, m.c.environment_id, m.c.received_at, m.c.lane, m.c.type, m.c.pin, m.c.reuses, p.c.payload)
         works: list[Work] = []
         async with self._database.read() as connection:
             for part in chunks(list(by_id)):
@@ -106,4 +106,5 @@ def _work(claimed: Claimed, row: Row[*tuple[Any, ...]]) -> Work:
         payload=row.payload,
         type=row.type,
         pin=row.pin,
+        reuses=row.reuses,
     )

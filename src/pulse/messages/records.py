@@ -8,6 +8,8 @@ State = Literal["ready", "blocked", "running", "held", "success", "fail", "ignor
 OUTCOMES: tuple[str, ...] = ("success", "fail", "ignore", "canceled")
 # What is left of a deleted message until its segment of the archive is written anew without it.
 DELETED = "deleted"
+# The code of a message that was ignored because its organization has had as many as it may have.
+OVER_LIMIT: Literal["over_limit"] = "over_limit"
 PENDING: tuple[str, ...] = ("ready", "blocked", "running")
 
 
@@ -30,22 +32,29 @@ class NewMessage(Struct, frozen=True):
     fingerprint: bytes | None = None
     origin_id: str | None = None
     pin: str | None = None
+    reuses: str | None = None
 
 
 class Accepted(Struct, frozen=True):
     """What intake did with a message: `id` is the first one's, where it was a repeat.
 
-    `work` is there where the message was claimed for this process's own consumer in the same transaction.
+    `work` is there where the message was claimed for this process's own consumer in the same transaction. `is_over`: it
+    has its outcome already, as one that is over the limit.
     """
 
     id: str
     deduplicated: bool = False
     conflict: bool = False
     work: "Work | None" = None
+    is_over: bool = False
 
 
 class Work(Struct, frozen=True):
-    """A claimed message, ready to be evaluated. `pin` names the one version that it runs on, where it is a replay's."""
+    """A claimed message, ready to be evaluated.
+
+    `pin` names the one version that it runs on, and `reuses` the message whose effects it takes over, where it is a
+    replay's.
+    """
 
     id: str
     organization_id: str
@@ -57,6 +66,7 @@ class Work(Struct, frozen=True):
     payload: bytes
     type: str | None = None
     pin: str | None = None
+    reuses: str | None = None
 
 
 class Pin(NamedTuple):
@@ -78,7 +88,8 @@ class Pin(NamedTuple):
 class Outcome(Struct, frozen=True):
     """How a message ended: the fields of its index row, and its body (see result.py).
 
-    `children` are the messages that it sends to other workflows: they leave in the same transaction.
+    `children` are the messages that it sends to other workflows: they leave in the same transaction. Where it
+    `is_journaled`, its journal goes, unless it failed.
     """
 
     id: str
@@ -95,6 +106,7 @@ class Outcome(Struct, frozen=True):
     workflow_version: int | None = None
     error: str | None = None
     children: tuple[NewMessage, ...] = ()
+    is_journaled: bool = False
 
 
 class MessageRow(Struct, frozen=True):

@@ -12,7 +12,7 @@ from pulse.core.errors import Conflict, NotFound
 from pulse.core.ids import Ids
 from pulse.messages.intake import Intake
 from pulse.messages.reading import MessageReader
-from pulse.messages.records import NewMessage, Pin, StoredMessage
+from pulse.messages.records import OUTCOMES, NewMessage, Pin, StoredMessage
 
 AT_ONCE = 100
 
@@ -24,10 +24,14 @@ class NoVersion(Conflict):
 
 
 class Edits(Struct, frozen=True):
-    """How a replay differs from its origin: another message, or the version that the origin ran on."""
+    """How a replay differs from its origin: another message, or the version that the origin ran on.
+
+    With `reuse_effects` it takes over what the origin's scripts did already, as far as they ask for the same again.
+    """
 
     payload: bytes | None = None
     old_version: bool = False
+    reuse_effects: bool = False
 
 
 AS_IT_WAS = Edits()
@@ -43,8 +47,10 @@ class Replay:
         self._clock = clock
 
     async def replay(self, organization_id: str, message_id: str, edits: Edits = AS_IT_WAS) -> str:
-        """The id of the new message. Raises NotFound; NoVersion where the old version is wanted and there is none."""
+        """The id of the new message. Raises NotFound; Conflict (NoVersion where there is no old version)."""
         stored = await self._reader.message(organization_id, message_id)
+        if edits.reuse_effects and stored.row.status not in OUTCOMES:
+            raise Conflict("This message has no outcome yet: what it does can be taken over when it has ended.")
         payload = stored.payload if edits.payload is None else edits.payload
         accepted = await self._intake.accept(
             NewMessage(
@@ -57,6 +63,7 @@ class Replay:
                 lane=stored.row.lane,
                 origin_id=message_id,
                 pin=_pin(stored) if edits.old_version else None,
+                reuses=message_id if edits.reuse_effects else None,
             )
         )
         return accepted.id

@@ -24,6 +24,12 @@ def empty_body(errors: list[dict[str, Any]] | None = None, reasons: list[dict[st
     return _encode({"log": [], "errors": errors or [], "reasons": reasons or [], **nothing})
 
 
+def untouched_body(payload: bytes) -> bytes:
+    """The body of a message that nobody evaluates: its fields stay in the context, and nothing else."""
+    nothing: dict[str, Any] = {"log": [], "errors": [], "reasons": [], "globals": {}, "tooLarge": []}
+    return _encode({**nothing, "kept": list(_parts.decode(payload))})
+
+
 def document(stored: StoredMessage, family: dict[str, Any] | None = None) -> bytes:
     """A message as `GET /api/messages/{id}` shows it and as a line of the archive keeps it, as JSON.
 

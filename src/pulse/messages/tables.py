@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 from pulse.storage.branches import Branch
-from pulse.storage.claims import claim_columns, claim_indexes
+from pulse.storage.claims import HELD, claim_columns, claim_indexes
 from pulse.storage.outbox import outbox_table
 
 BRANCH = Branch("messages", Path(__file__).parent / "migrations")
@@ -26,6 +26,8 @@ class MessageTables:
     segments: Table
     links: Table
     outbox: Table
+    journals: Table
+    effects: Table
 
 
 def message_tables(prefix: str) -> MessageTables:
@@ -39,6 +41,8 @@ def message_tables(prefix: str) -> MessageTables:
         _segments(metadata, prefix),
         _links(metadata, prefix),
         outbox_table(metadata, prefix),
+        _journals(metadata, prefix),
+        _effects(metadata, prefix),
     )
 
 
@@ -67,12 +71,15 @@ def _messages(metadata: MetaData, prefix: str) -> Table:
         Column("error", String),
         Column("segment_id", String),
         Column("pin", String),
+        Column("reuses", String),
         postgresql_partition_by="RANGE (id)",
     )
     claim_indexes(table)
     c = table.c
     Index(f"{prefix}messages_list", c.organization_id, c.environment_id, c.id)
     Index(f"{prefix}messages_state", c.organization_id, c.state, c.id)
+    held = c.state == HELD
+    Index(f"{prefix}messages_held", c.organization_id, c.id, sqlite_where=held, postgresql_where=held)
     closed = c.completed_at.is_not(None) & c.segment_id.is_(None)
     Index(f"{prefix}messages_open", c.completed_at, sqlite_where=closed, postgresql_where=closed)
     return table
@@ -132,3 +139,33 @@ def _links(metadata: MetaData, prefix: str) -> Table:
     Index(f"{prefix}message_links_parent", table.c.parent_id)
     Index(f"{prefix}message_links_root", table.c.root_id)
     return table
+
+
+def _journals(metadata: MetaData, prefix: str) -> Table:
+    """Of each message whose scripts did something: what its evaluation began with (see journal.py)."""
+    return Table(
+        f"{prefix}message_journals",
+        metadata,
+        sorted_id(),
+        Column("organization_id", String, nullable=False),
+        Column("header", LargeBinary, nullable=False),
+    )
+
+
+def _effects(metadata: MetaData, prefix: str) -> Table:
+    """What a message's scripts asked for, and what came of it."""
+    return Table(
+        f"{prefix}message_effects",
+        metadata,
+        Column("message_id", sorted_id().type, primary_key=True),
+        Column("seq", Integer, primary_key=True),
+        Column("function", String, nullable=False),
+        Column("digest", LargeBinary, nullable=False),
+        Column("arguments", LargeBinary, nullable=False),
+        Column("key", String, nullable=False),
+        Column("state", String, nullable=False),
+        Column("delivery", Integer, nullable=False),
+        Column("answer", LargeBinary, nullable=False),
+        Column("at", BigInteger, nullable=False),
+        Column("log", LargeBinary, nullable=False),
+    )

@@ -12,7 +12,7 @@ from starlette.types import ExceptionHandler
 
 from pulse.core.errors import Fault, InvalidFields, NotFound, PulseError
 from pulse.messages.result import document
-from pulse.receiver.bodies import envelope, headers_of, read_body, require_json
+from pulse.receiver.bodies import envelope, headers_of, read_body, require_json, require_json_hook
 from pulse.receiver.problems import MethodNotAllowed, on_pulse_error, problem_response
 from pulse.receiver.receiver import Receiver, accepted_body, addressing, split_batch
 
@@ -75,9 +75,11 @@ async def post_batch(request: Request) -> Response:
 async def post_hook(request: Request) -> Response:
     receiver: Receiver = request.app.state.receiver
     headers = headers_of(request)
-    require_json(headers)
+    require_json_hook(headers)
     raw = await read_body(request, headers, receiver.max_message_bytes)
     accepted = await receiver.accept_hook(request.path_params["source"], headers, raw)
+    if isinstance(accepted, str):
+        return _json({"challenge": accepted}, 200)
     return _json(accepted_body(accepted), 202)
 
 

@@ -54,6 +54,17 @@ def require_json(headers: Mapping[str, str], *also: str) -> str:
     raise UnsupportedMediaType
 
 
+def require_json_hook(headers: Mapping[str, str]) -> None:
+    """As `require_json`, for webhooks. Raises UnsupportedMediaType, which tells Slack's apps what is taken."""
+    try:
+        require_json(headers)
+    except UnsupportedMediaType:
+        if "x-slack-signature" not in headers:
+            raise
+        words = "Slack's slash commands, buttons and dialogs come as forms, which are not taken:"
+        raise UnsupportedMediaType(f"{words} use its Events API, whose messages are JSON.") from None
+
+
 def _unpacked(raw: bytes, encoding: str, limit: int) -> bytes:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):

@@ -63,7 +63,7 @@ class Receiver:
         return principal
 
     async def accept(self, principal: Principal, envelope: Envelope, raw: bytes, addressing: Addressing) -> Accepted:
-        """Makes one message durable. Raises IdempotencyConflict where its key came with another body before."""
+        """Makes one message durable. Raises IdempotencyConflict where its key came with another body (`raw`) before."""
         began = time.perf_counter()
         with self.admission.entering(principal.organization_id):
             accepted = await self.intake.accept(self._message(principal, envelope, raw, addressing))
@@ -77,16 +77,22 @@ class Receiver:
         """One entry an item, in order: accepted, or the problem with it. Good items are stored though others fail."""
         return list(await asyncio.gather(*(self._accept_item(principal, item) for item in items)))
 
-    async def accept_hook(self, source_id: str, headers: Headers, raw: bytes) -> Accepted:
-        """Verifies and stores a webhook; a delivery that comes again is a repeat. Raises NotFound, InvalidSignature."""
+    async def accept_hook(self, source_id: str, headers: Headers, raw: bytes) -> Accepted | str:
+        """Verifies and stores a webhook; a delivery that comes again is a repeat. Raises NotFound, InvalidSignature.
+
+        Where the sender only asks whether somebody is here, nothing is stored: the challenge that it wants back.
+        """
         source = await self.sources.find(source_id)
         if source is None:
             raise NotFound("There is no webhook source at this address.")
         delivery = verify(source, headers, raw, self.clock.now_ms())
+        if delivery.challenge is not None:
+            return delivery.challenge
         principal = Principal(source.organization_id, source.environment_id, source.id)
         envelope = hook_envelope(raw, f"{source.kind}.{delivery.event}"[:200], delivery.headers, principal)
         key = _delivery_key(source.id, delivery.id) if delivery.id else None
-        return await self.accept(principal, envelope, raw, Addressing(idempotency_key=key))
+        same = delivery.id.encode() if delivery.id and delivery.is_known_by_id else raw
+        return await self.accept(principal, envelope, same, Addressing(idempotency_key=key))
 
     async def outcome(self, principal: Principal, message_id: str, seconds: float) -> StoredMessage | None:
         return await self.waiting.outcome(principal.organization_id, message_id, seconds)

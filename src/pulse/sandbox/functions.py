@@ -1,11 +1,10 @@
-"""What scripts may call: plain JavaScript of the runtime, and effects. `pulse scripts` prints this list.
+"""What scripts may call: plain JavaScript of the runtime, told of here, and effects by name.
 
-A test holds the names equal to those of the runtime and, once there are effects, to `effects/`. The names that mean
-something to a script already are here too: nothing else may be given to scripts under one of them.
+What each effect is, is said in `effects/`; a test holds the names equal, and those of the runtime, too. The names that
+mean something to a script already are here as well: nothing else may be given to scripts under one of them.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,6 @@ class ScriptFunction:
     name: str
     signature: str
     summary: str
-    kind: Literal["plain", "effect"] = "plain"
 
 
 FUNCTIONS = (
@@ -24,13 +22,6 @@ FUNCTIONS = (
         "evaluateCondition",
         "evaluateCondition(tree, data?)",
         "Whether a condition tree (either documented shape) holds for data, or for the message where data is left out.",
-    ),
-    ScriptFunction(
-        "triggerWorkflow",
-        "await triggerWorkflow(workflowId)",
-        "Sends a message to another workflow, with all that scripts have left in the globals; does not wait for it. "
-        "Answers {success, workflowId, sequenceNumber}, the last being the new message's id.",
-        kind="effect",
     ),
     ScriptFunction(
         "getWorkflowByName",
@@ -46,12 +37,45 @@ FUNCTIONS = (
     ScriptFunction("atob", "atob(text)", "Decodes base64."),
     ScriptFunction("btoa", "btoa(text)", "Encodes as base64."),
     ScriptFunction("structuredClone", "structuredClone(value)", "A deep copy."),
+    ScriptFunction(
+        "renderTemplate",
+        "renderTemplate(template, data?, {autoescape?})",
+        "Renders a Nunjucks template; without data, with the globals. HTML is escaped unless autoescape is false.",
+    ),
+    ScriptFunction("uuid", "uuid()", "A UUID (version 4), the same at every evaluation of a message."),
+    ScriptFunction("base64Encode", "base64Encode(text)", "Encodes text as UTF-8 in base64."),
+    ScriptFunction("base64Decode", "base64Decode(text)", "Decodes base64 to text, as UTF-8."),
+    ScriptFunction("sha256", "sha256(text)", "The SHA-256 of a text in UTF-8, in hexadecimal."),
+    ScriptFunction("hmacSha256", "hmacSha256(key, text)", "The HMAC-SHA-256 of a text, in hexadecimal."),
 )
 
-
-def effect_names() -> list[str]:
-    """The functions that the sandbox asks its parent to execute."""
-    return [function.name for function in FUNCTIONS if function.kind == "effect"]
+EFFECTS = (
+    "promptCallUniversal",
+    "executePromptWithModel",
+    "promptCallToken",
+    "promptCallKeys",
+    "httpRequest",
+    "stmStore",
+    "stmRetrieve",
+    "stmRetrieveAll",
+    "stmDelete",
+    "vectorUpsert",
+    "vectorSearch",
+    "pineconeUpsert",
+    "pineconeQuery",
+    "pineconeDelete",
+    "sendEmail",
+    "sendGridSend",
+    "pubsubPublish",
+    "postToMastodon",
+    "postLatestPromptToMastodon",
+    "sportradarNfl",
+    "runAction",
+    "mcpCall",
+    "executeResearchPlan",
+    "validateAssistantContext",
+    "triggerWorkflow",
+)
 
 
 def _names(text: str) -> frozenset[str]:
@@ -85,9 +109,9 @@ WORDS = _names(
 INHERITED = _names("constructor hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf")
 
 # What a message brings along, and what scripts of other houses expect to be there.
-GIVEN = _names("message type payload organizationId environmentId console global")
+GIVEN = _names("message type payload organizationId environmentId console global modelConfiguration")
 
-RESERVED = BUILT_INS | WORDS | INHERITED | GIVEN | {function.name for function in FUNCTIONS}
+RESERVED = BUILT_INS | WORDS | INHERITED | GIVEN | {function.name for function in FUNCTIONS} | set(EFFECTS)
 
 
 def is_taken(name: str) -> bool:

@@ -1,6 +1,7 @@
 """The sandbox as the rest of Pulse sees it: a message and its plans go in, a verdict comes out."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -79,11 +80,29 @@ class Verdict(Struct, frozen=True):
     sandbox_ms: int = 0
 
 
+class Asked(Struct, frozen=True):
+    """An effect that a script asks for: the how manieth of the message (from 1), and by which plan's scripts.
+
+    One whose arguments Python cannot read has none, and is not called.
+    """
+
+    seq: int
+    function: str
+    arguments: list[Any]
+    plan: str = ""
+    is_readable: bool = True
+
+
 class Answer(Struct, frozen=True):
-    """What an effect came to: `payload` is the JSON of its value, or of `{code, message, retryable, effect}`."""
+    """What an effect came to: `payload` is the JSON of its value, or of `{code, message, retryable, effect}`.
+
+    `at` is the time that scripts see from then on (ms since 1970), `log` the JSON of an entry for the execution log.
+    """
 
     ok: bool
     payload: bytes
+    at: int = 0
+    log: bytes = b""
 
 
 class Effects(Protocol):
@@ -93,8 +112,16 @@ class Effects(Protocol):
         """An evaluation begins, perhaps not the first: what an earlier one left to be done later is forgotten."""
         ...
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
-        """Executes one effect. Never raises: what fails is an Answer that is not `ok`, with a code of a closed list."""
+    async def call(self, job: Job, asked: Asked) -> Answer:
+        """Executes one effect, or answers with what it came to before. Calls may be cancelled and asked for again.
+
+        Answers reach the scripts in the order in which calls return. What fails is an Answer that is not `ok`, with a
+        code of a closed list. Raises PulseError where the evaluation must not go on: `evaluate` raises it then.
+        """
+        ...
+
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        """The scripts stand still until one of these effects is answered. Raises PulseError if that cannot be."""
         ...
 
 
@@ -104,6 +131,9 @@ class Sandbox(Protocol):
     A script that does not yield for `script_timeout_ms`, a message that lives longer than `message_timeout_ms` and a
     message whose process dies under it alone three times end with a verdict of `fail`, not with an exception. A message
     whose process dies for another reason is evaluated again, from its beginning: `effects` must be ready for repeats.
+
+    Scripts get one answer of an effect at a time, and have run as far as they can before they get the next: the same
+    answers in the same order take them the same way.
     """
 
     async def start(self) -> None:

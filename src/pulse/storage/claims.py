@@ -9,7 +9,7 @@ declared dead can change nothing any more.
 
 **Fair.** A batch is of one tenant; the next batch is of the next tenant that has work, in turn, found by one step in an
 index that holds ready rows only. A tenant with a hundred thousand waiting rows costs the others one batch. Where the
-table has a `priority`, the lowest of a tenant goes first.
+table has a `priority`, the lowest of a tenant goes first. A tenant's rows that run at once can be limited (`turns.py`).
 
 **Waiting.** A waiting row is not claimable and costs the claims of others nothing, however many there are. `wake` makes
 those ready whose time has come; `rouse` does so for other reasons.
@@ -26,10 +26,9 @@ first: a deploy kills processes too. A row whose holder died twice running is a 
 at the third is for the noun to decide.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -49,15 +48,15 @@ from sqlalchemy import (
     false,
     func,
     select,
-    text,
     true,
     tuple_,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from pulse.storage.database import Database
-from pulse.storage.rows import Given
+from pulse.storage.locks import lock_number, take_locks
+from pulse.storage.rows import Given, Prepared
+from pulse.storage.turns import TenantLimit, Turns
 
 LEASE_MS = 15_000
 SUSPECT_AFTER = 2
@@ -129,7 +128,7 @@ def _order(table: Table) -> list[ColumnElement[Any]]:
 
 
 class Claims:
-    """Claims on the rows of `table`, for one `owner`. Keeps nothing but whose turn it was last."""
+    """Claims on the rows of `table`, for one `owner`."""
 
     def __init__(
         self,
@@ -140,6 +139,7 @@ class Claims:
         lease_ms: int = LEASE_MS,
         tenant: str = TENANT,
         also_set: Mapping[str, object] | None = None,
+        tenant_limit: TenantLimit | None = None,
     ) -> None:
         """`also_set`: columns that a claim sets besides its own, to values or expressions."""
         self._database = database
@@ -148,12 +148,17 @@ class Claims:
         self._owner = owner
         self._lease_ms = lease_ms
         self._also_set = dict(also_set or {})
-        self._last_tenant = ""
-        self._endings: dict[tuple[str, ...], tuple[ReturningUpdate[Any], Given]] = {}
+        self._turns = Turns(database, self._tenant, table.c.state == RUNNING, tenant_limit)
+        self._endings: dict[tuple[str, ...], Prepared] = {}
 
     async def claim(self, limit: int) -> list[Claimed]:
         """At most `limit` due rows of the tenant whose turn it is, oldest first; suspects are passed over."""
         return await self._database.transact(partial(self.claim_in, limit))
+
+    @property
+    def limits_tenants(self) -> bool:
+        """Whether a row may have to wait because of others of its tenant."""
+        return self._turns.are_limited
 
     def held_from_birth(self) -> dict[str, object]:
         """Values for rows that are inserted as running: claimed by this owner, in the transaction that makes them."""
@@ -167,7 +172,7 @@ class Claims:
     async def suspects_wait(self) -> bool:
         """Whether there is a row that only `claim_suspect` would return now."""
         c = self._table.c
-        due = (c.state == READY) & (c.deaths >= SUSPECT_AFTER) & (c.due_at <= self._database.now())
+        due = self._is_due() & (c.deaths >= SUSPECT_AFTER)
         async with self._database.read() as connection:
             return await connection.scalar(select(c.id).where(due).limit(1)) is not None
 
@@ -206,15 +211,16 @@ class Claims:
 
     def claim_in(self, limit: int, connection: Connection) -> list[Claimed]:
         """What `claim` does."""
-        tenant = self._next_tenant(connection)
-        self._last_tenant = tenant or ""
-        if tenant is None:
+        unsuspected = self._table.c.deaths < SUSPECT_AFTER
+        turn = self._turns.next(connection, self._is_due() & unsuspected)
+        if turn is None:
             return []
-        return self._take(connection, limit, self._tenant == tenant, self._table.c.deaths < SUSPECT_AFTER)
+        return self._take(connection, turn.at_most(limit), self._tenant == turn.tenant, unsuspected)
 
     def claim_suspect_in(self, connection: Connection) -> Claimed | None:
         """What `claim_suspect` does."""
-        taken = self._take(connection, 1, self._table.c.deaths >= SUSPECT_AFTER, alone=True)
+        suspect = self._table.c.deaths >= SUSPECT_AFTER
+        taken = self._take(connection, 1, suspect, self._turns.has_room(connection), alone=True)
         return taken[0] if taken else None
 
     def fence(self, connection: Connection, held: Iterable[tuple[str, int]]) -> set[str]:
@@ -222,17 +228,26 @@ class Claims:
         # An update rather than a read: on PostgreSQL it locks the rows against a sweep that comes meanwhile.
         return self.end(connection, held, ())
 
+    def hold(self, connection: Connection, held: Iterable[tuple[str, int]]) -> set[str]:
+        """Like `fence`, for what is written beside the rows: nobody else gets them before the transaction ends."""
+        return set(self._holding.execute(connection, held).scalars())
+
+    @cached_property
+    def _holding(self) -> Prepared:
+        c = self._table.c
+        given = Given(self._database.dialect, {"id": c.id.type, "epoch": c.epoch.type})
+        mine = and_(c.id == given.rows.c.id, c.epoch == given.rows.c.epoch, c.state == RUNNING)
+        return Prepared(select(c.id).where(mine).order_by(c.id).with_for_update(read=True, of=self._table), given)
+
     def end(self, connection: Connection, rows: Iterable[Sequence[object]], columns: Sequence[str]) -> set[str]:
         """Sets `columns` of the rows that are still held, in one statement; their ids.
 
         A row is `(id, epoch, *values)`; one that is no longer held is left as it is.
         """
-        statement, given = self._ending(tuple(columns))
-        return set(connection.execute(statement, given.parameters(rows)).scalars())
+        return set(self._ending(tuple(columns)).execute(connection, rows).scalars())
 
-    def _ending(self, columns: tuple[str, ...]) -> tuple[ReturningUpdate[Any], Given]:
-        known = self._endings.get(columns)
-        if known is None:
+    def _ending(self, columns: tuple[str, ...]) -> Prepared:
+        if columns not in self._endings:
             c = self._table.c
             kinds = {name: c[name].type for name in ("id", "epoch", *columns)}
             given = Given(self._database.dialect, kinds)
@@ -240,8 +255,8 @@ class Claims:
             still = and_(c.id == rows.c.id, c.epoch == rows.c.epoch, c.state == RUNNING)
             values = {name: rows.c[name] for name in columns} or {"alone": c.alone}
             ending = update(self._table).where(still).values(values).returning(c.id)
-            known = self._endings[columns] = (ending, given)
-        return known
+            self._endings[columns] = Prepared(ending, given)
+        return self._endings[columns]
 
     def rouse(self, connection: Connection, which: ColumnElement[bool]) -> int:
         """Makes those waiting rows ready that `which` names, or blocked where their lane is full; how many."""
@@ -261,11 +276,11 @@ class Claims:
 
     def lock_lanes(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> None:
         """Holds (tenant, lane) pairs until the transaction ends, against others that join or leave them."""
-        if self._database.dialect == "sqlite":
-            return
-        numbers = sorted({_lane_number(self._table.name, tenant, lane) for tenant, lane in lanes})
-        for number in numbers:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": number})
+        take_locks(connection, (self.lane_lock(tenant, lane) for tenant, lane in lanes))
+
+    def lane_lock(self, tenant: str, lane: str) -> int:
+        """The number of a lane's lock, for whoever takes several kinds of locks at once."""
+        return lock_number(self._table.name, tenant, lane)
 
     def occupied(self, connection: Connection, lanes: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Of the (tenant, lane) pairs those in which a row is waiting or running."""
@@ -325,15 +340,6 @@ class Claims:
                 freed = freed.values(due_at=self._database.now() + delay_ms)
             connection.execute(freed)
 
-    def _next_tenant(self, connection: Connection) -> str | None:
-        c = self._table.c
-        ready = and_(c.state == READY, c.due_at <= self._database.now(), c.deaths < SUSPECT_AFTER)
-        first = select(func.min(self._tenant)).where(ready)
-        after: str | None = connection.scalar(first.where(self._tenant > self._last_tenant))
-        if after is None and self._last_tenant:
-            after = connection.scalar(first)
-        return after
-
     def _take(
         self,
         connection: Connection,
@@ -342,8 +348,7 @@ class Claims:
         alone: bool = False,
     ) -> list[Claimed]:
         c = self._table.c
-        due = and_(c.state == READY, c.due_at <= self._database.now(), *which)
-        oldest = select(c.id).where(due).order_by(*_order(self._table)).limit(limit)
+        oldest = select(c.id).where(self._is_due(), *which).order_by(*_order(self._table)).limit(limit)
         picked = self._database.locked(oldest).cte("picked")
         rows = connection.execute(
             update(self._table)
@@ -359,6 +364,9 @@ class Claims:
             .returning(c.id, self._tenant, c.epoch, c.lone_deaths)
         )
         return sorted((Claimed(*row) for row in rows), key=lambda row: row.id)
+
+    def _is_due(self) -> ColumnElement[bool]:
+        return and_(self._table.c.state == READY, self._table.c.due_at <= self._database.now())
 
     async def _bury(self, whose: ColumnElement[bool]) -> int:
         c = self._table.c
@@ -380,8 +388,3 @@ def chunks(items: list[T]) -> Iterable[list[T]]:
 
 def _unfinished(table: Table) -> ColumnElement[bool]:
     return and_(table.c.state.in_(UNFINISHED), table.c.lane.is_not(None))
-
-
-def _lane_number(table: str, tenant: str, lane: str) -> int:
-    digest = hashlib.blake2b(f"{table}\0{tenant}\0{lane}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)

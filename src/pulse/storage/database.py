@@ -7,7 +7,8 @@ thread, one crossing for the whole rather than one a statement: that halves what
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,6 +29,12 @@ T = TypeVar("T")
 # How long an SQLite writer waits for the one before it.
 TURN_TIMEOUT_S = 60.0
 STANDSTILL_MS = 15_000
+# Called in a transaction, before its commit.
+BeforeCommit = Callable[[Connection], None]
+
+
+def _nobody() -> None:
+    """The company of a transaction that has none."""
 
 
 class Database:
@@ -54,6 +61,9 @@ class Database:
         self._writer, self._reader = self._engines(pool_size) if given is None else _two_of(given)
         self._turn = asyncio.Lock()
         self._thread = WriterThread(self.url) if self.dialect == "sqlite" else None
+        # What goes with a transaction that begins now, for the context that it begins in: a block around it, which
+        # gives what is to be called before the commit and hears whether that came about. None: nothing.
+        self.company: Callable[[], AbstractContextManager[BeforeCommit] | None] = _nobody
 
     def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         if self.dialect == "postgresql":
@@ -66,19 +76,29 @@ class Database:
         `work` must not touch what belongs to the event loop: on SQLite it runs in another thread. Where the caller is
         cancelled meanwhile, the transaction goes on to its end.
         """
+        company = self.company()
         with translated_errors():
-            if self._thread is not None:
-                await self._take_turn()
-                return await self._thread.run(work, self._turn.release)
-            async with self._writer.begin() as connection:
-                return await connection.run_sync(work)
+            if company is None:
+                return await self._transact(work)
+            with company as before_commit:
+                return await self._transact(_with(work, before_commit))
+
+    async def _transact(self, work: Callable[[Connection], T]) -> T:
+        if self._thread is not None:
+            await self._take_turn()
+            return await self._thread.run(work, self._turn.release)
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(work)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Like `transact`, as a block of statements that are awaited one by one: for what is done seldom."""
-        with translated_errors():
+        company: AbstractContextManager[BeforeCommit | None] = self.company() or nullcontext()
+        with translated_errors(), company as before_commit:
             async with self._alone(), self._writer.begin() as connection:
                 yield connection
+                if before_commit is not None:
+                    await connection.run_sync(before_commit)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -137,6 +157,18 @@ class Database:
             async with self._turn:
                 await self._thread.close()
         await self._writer.dispose()
+
+
+def _with(work: Callable[[Connection], T], before_commit: BeforeCommit) -> Callable[[Connection], T]:
+    """The work and what goes with it, in the context of now, whichever thread they run in."""
+    context = copy_context()
+
+    def both(connection: Connection) -> T:
+        answer = context.run(work, connection)
+        before_commit(connection)
+        return answer
+
+    return both
 
 
 def _two_of(engine: AsyncEngine) -> tuple[AsyncEngine, AsyncEngine]:

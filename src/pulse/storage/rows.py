@@ -1,30 +1,36 @@
 """Many rows at once, without a look at each: SQLAlchemy's own ways cost more than the database does.
 
-`Given` passes rows with a statement that is the same for any number of them, and the database takes them apart.
-`Insertion` hands rows with bytes in them straight to the driver.
+`Given` passes rows with a statement that is the same for any number of them, and the database takes them apart;
+`Prepared` is such a statement. `Insertion` hands rows with bytes in them straight to the driver.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+from typing import cast as as_type
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    ClauseElement,
+    Column,
     Connection,
+    CursorResult,
     Insert,
     Integer,
     Table,
     Text,
     bindparam,
     cast,
+    delete,
     func,
     literal_column,
     select,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement, Subquery
 from sqlalchemy.types import TypeEngine
 
@@ -53,6 +59,25 @@ class Given:
 
 # The name of SQLite's one parameter.
 ROWS = "given_rows"
+
+
+class Prepared:
+    """A statement about rows of `given`, compiled when it is executed first, and never looked at again.
+
+    What it returns comes as the driver gives it; constants in it are what the driver takes (texts and numbers).
+    """
+
+    def __init__(self, statement: ClauseElement, given: Given) -> None:
+        self._statement = statement
+        self._given = given
+        self._compiled: SQLCompiler | None = None
+
+    def execute(self, connection: Connection, rows: Iterable[Sequence[object]]) -> CursorResult[*tuple[Any, ...]]:
+        if self._compiled is None:
+            self._compiled = as_type(SQLCompiler, self._statement.compile(dialect=connection.dialect))
+        values = self._compiled.construct_params(self._given.parameters(rows))
+        order = self._compiled.positiontup or ()
+        return connection.exec_driver_sql(self._compiled.string, tuple(values[name] for name in order))
 
 
 def _of_json(columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
@@ -124,3 +149,14 @@ class Insertion:
         arrays = [cast(bindparam(name), ARRAY(kind)) for name, kind in kinds.items()]
         rows = func.unnest(*arrays).table_valued(*self._columns).render_derived(name="given")
         return insert(self._table).from_select(list(self._columns), select(*rows.c))
+
+
+class Deletion:
+    """Deletes the rows that have one of many values in `column`."""
+
+    def __init__(self, dialect: Dialect, column: Column[Any]) -> None:
+        given = Given(dialect, {column.name: column.type})
+        self._prepared = Prepared(delete(column.table).where(column.in_(select(*given.rows.c))), given)
+
+    def execute(self, connection: Connection, values: Iterable[object]) -> None:
+        self._prepared.execute(connection, ((value,) for value in values))

@@ -1,10 +1,10 @@
 """The records of tenancy, frozen."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-SourceKind = Literal["github", "standard", "hmac", "none"]
-SOURCE_KINDS: tuple[SourceKind, ...] = ("github", "standard", "hmac", "none")
+SourceKind = Literal["github", "stripe", "slack", "standard", "hmac", "none"]
+SOURCE_KINDS: tuple[SourceKind, ...] = get_args(SourceKind)
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Organization:
     id: str
     name: str
     created_at: int
+    revision: int = 1
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Environment:
     organization_id: str
     name: str
     created_at: int
+    revision: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class ApiKey:
     expires_at: int | None = None
     revoked_at: int | None = None
     last_used_at: int | None = None
+
+    def has_ended(self, now: int) -> bool:
+        return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ import os
 import time
 
 import msgspec
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import ALPHABET
 from pulse.storage.database import Database
+from pulse.tenancy.audit.act import note
 from pulse.tenancy.data_keys import DataKey, DataKeys
 from pulse.tenancy.records import SOURCE_KINDS, Environment, Source
 from pulse.tenancy.tables import TenancyTables
@@ -50,6 +51,7 @@ class SourceStore:
         async with self._database.write() as connection:
             key = await self._keys.made(connection, source.organization_id)
             await connection.execute(insert(self._tables.sources), [_row(source, key)])
+            note("source", source.id, name, created=True)
         return source
 
     async def list(self, organization_id: str) -> list[Source]:
@@ -67,7 +69,9 @@ class SourceStore:
         c = self._tables.sources.c
         mine = (c.organization_id == organization_id) & (c.id == source_id)
         async with self._database.write() as connection:
-            row = (await connection.execute(select(self._tables.sources).where(mine))).mappings().first()
+            # Locked: of two rotations at once, neither may put its secret in the place of the other's.
+            query = select(self._tables.sources).where(mine).with_for_update()
+            row = (await connection.execute(query)).mappings().first()
             if row is None:
                 raise NotFound(f"There is no source {source_id!r}.")
             if row["kind"] == "none":
@@ -77,14 +81,27 @@ class SourceStore:
             source = _record(row, secrets)
             sealed = _row(source, key)["secrets"]
             await connection.execute(update(self._tables.sources).where(mine).values(secrets=sealed))
+            note("source", source_id, source.name, rotated=True)
         self._changes += 1
         self._kept.pop(source_id, None)
         return source
 
+    async def delete(self, organization_id: str, source_id: str) -> None:
+        """Takes nothing from its sender any more. Raises NotFound."""
+        c = self._tables.sources.c
+        async with self._database.write() as connection:
+            mine = (c.organization_id == organization_id) & (c.id == source_id)
+            done = await connection.execute(delete(self._tables.sources).where(mine))
+            if done.rowcount == 0:
+                raise NotFound(f"There is no source {source_id!r}.")
+            note("source", source_id, deleted=True)
+        self._changes += 1
+        self._kept.pop(source_id, None)
+
     async def find(self, source_id: str) -> Source | None:
         """The source with its secrets, for the receiver: the id itself is what a sender knows.
 
-        Kept for KEPT_S; a change made by this process is in force at once.
+        Kept for KEPT_S; a change made by this process is in force at once, one made elsewhere when it is announced.
         """
         kept = self._kept.get(source_id)
         if kept is not None and time.monotonic() < kept[0]:
@@ -93,6 +110,19 @@ class SourceStore:
         if source is not None and changes == self._changes:
             self._kept[source_id] = (time.monotonic() + KEPT_S, source)
         return source
+
+    def forget(self, organization_id: str, environment_id: str) -> None:
+        """To be called when something of that environment has changed, which may be a source."""
+        self._changes += 1
+        here = (organization_id, environment_id)
+        for kept_id, (_, kept) in tuple(self._kept.items()):
+            if (kept.organization_id, kept.environment_id) == here:
+                del self._kept[kept_id]
+
+    def forget_all(self) -> None:
+        """To be called when changes elsewhere may have been missed."""
+        self._changes += 1
+        self._kept.clear()
 
     async def _read(self, source_id: str) -> Source | None:
         async with self._database.read() as connection:

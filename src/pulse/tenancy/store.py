@@ -1,17 +1,22 @@
 """Organizations, environments and keys in the database. Every method that concerns one tenant takes it first."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import RowMapping, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pulse.core.clock import Clock
-from pulse.core.errors import Conflict, NotFound
+from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
+from pulse.tenancy.audit.act import note
 from pulse.tenancy.keys import PresentedKey, digest_of, key_text, new_secret, same
 from pulse.tenancy.records import ApiKey, Environment, Organization
 from pulse.tenancy.tables import TenancyTables
+
+# The end of the year 9999: no later time can be shown.
+LATEST_MS = 253_402_300_799_999
 
 
 class TenancyStore:
@@ -26,7 +31,9 @@ class TenancyStore:
     async def create_organization(self, name: str) -> Organization:
         """A new organization. Raises Conflict where the name is taken."""
         record = Organization(self._ids.new("org"), name, self._clock.now_ms())
-        await self._insert(self._tables.organizations, vars(record), f"There is an organization {name!r} already.")
+        await self._insert(
+            "organization", self._tables.organizations, vars(record), f"There is an organization {name!r} already."
+        )
         return record
 
     async def organizations(self) -> list[Organization]:
@@ -47,7 +54,9 @@ class TenancyStore:
     async def create_environment(self, organization_id: str, name: str) -> Environment:
         """A new environment. Raises Conflict where the organization has one of that name."""
         record = Environment(self._ids.new("env"), organization_id, name, self._clock.now_ms())
-        await self._insert(self._tables.environments, vars(record), f"There is an environment {name!r} already.")
+        await self._insert(
+            "environment", self._tables.environments, vars(record), f"There is an environment {name!r} already."
+        )
         return record
 
     async def environments(self, organization_id: str) -> list[Environment]:
@@ -64,19 +73,51 @@ class TenancyStore:
                 return record
         raise NotFound(f"There is no environment {id_or_name!r} in that organization.")
 
-    async def create_key(self, environment: Environment, name: str, scopes: tuple[str, ...] = ()) -> tuple[ApiKey, str]:
-        """A new key and its text, which is shown this once and kept nowhere."""
-        secret = new_secret()
+    async def create_key(
+        self, environment: Environment, name: str, scopes: tuple[str, ...] = (), expires_at: int | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text, which is shown this once and kept nowhere. Raises InvalidFields."""
+        secret, now = new_secret(), self._clock.now_ms()
+        if expires_at is not None and expires_at <= now:
+            raise InvalidFields([Fault("expiresAt", "in_the_past", "A new key must end later than now.")])
+        if expires_at is not None and expires_at > LATEST_MS:
+            raise InvalidFields([Fault("expiresAt", "too_late", "A key ends before the year 10000, or never.")])
         key = ApiKey(
             id=self._ids.new("key"),
             organization_id=environment.organization_id,
             environment_id=environment.id,
             name=name,
             scopes=scopes,
-            created_at=self._clock.now_ms(),
+            created_at=now,
+            expires_at=expires_at,
         )
-        row = {**vars(key), "scopes": " ".join(scopes), "digest": digest_of(secret)}
-        await self._insert(self._tables.api_keys, row, "There is such a key already.")
+        await self._insert("api-key", self._tables.api_keys, _key_row(key, secret), "There is such a key already.")
+        return key, key_text(environment.name, key.id, secret)
+
+    async def rotate_key(
+        self, organization_id: str, key_id: str, grace_ms: int, until: int | None = None
+    ) -> tuple[ApiKey, str]:
+        """A key that may do the same for as long, and its text; the old one ends in `grace_ms` at the latest.
+
+        `until`: when the new one ends at the latest. Raises NotFound; Conflict where the old one has ended already.
+        """
+        table, now, secret = self._tables.api_keys, self._clock.now_ms(), new_secret()
+        mine = (table.c.organization_id == organization_id) & (table.c.id == key_id)
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(table).where(mine).with_for_update())).mappings().first()
+            if row is None:
+                raise NotFound(f"There is no key {key_id!r}.")
+            old = _key(row)
+            if old.has_ended(now):
+                raise Conflict("This key has ended already: make a new one.")
+            lasts = until if old.expires_at is None else now + old.expires_at - old.created_at
+            expires_at = None if lasts is None else min(lasts, until or LATEST_MS, LATEST_MS)
+            key = replace(old, id=self._ids.new("key"), created_at=now, expires_at=expires_at, last_used_at=None)
+            ends_at = min(now + grace_ms, old.expires_at or now + grace_ms)
+            await connection.execute(update(table).where(mine).values(expires_at=ends_at))
+            await connection.execute(insert(table), [_key_row(key, secret)])
+            note("api-key", key_id, old.name, replaced_by=key.id)
+        environment = await self.environment(organization_id, key.environment_id)
         return key, key_text(environment.name, key.id, secret)
 
     async def keys(self, organization_id: str) -> list[ApiKey]:
@@ -93,8 +134,9 @@ class TenancyStore:
         async with self._database.write() as connection:
             ended_at = func.coalesce(c.revoked_at, self._clock.now_ms())
             done = await connection.execute(update(self._tables.api_keys).where(mine).values(revoked_at=ended_at))
-        if done.rowcount == 0:
-            raise NotFound(f"There is no key {key_id!r}.")
+            if done.rowcount == 0:
+                raise NotFound(f"There is no key {key_id!r}.")
+            note("api-key", key_id, revoked=True)
 
     async def find_key(self, presented: PresentedKey) -> ApiKey | None:
         """The live key that was presented, or None: unknown, wrong, revoked and expired look the same."""
@@ -102,25 +144,35 @@ class TenancyStore:
         async with self._database.read() as connection:
             query = select(self._tables.api_keys).where(c.id == presented.key_id)
             row = (await connection.execute(query)).mappings().first()
-        if row is None or not same(row["digest"], presented.digest) or row["revoked_at"] is not None:
+        if row is None or not same(row["digest"], presented.digest):
             return None
-        if row["expires_at"] is not None and row["expires_at"] <= self._clock.now_ms():
-            return None
-        return _key(row)
+        key = _key(row)
+        return None if key.has_ended(self._clock.now_ms()) else key
+
+    def lasts_s(self, key: ApiKey, at_most: float) -> float:
+        """For how many seconds the key may be taken as it is now."""
+        return at_most if key.expires_at is None else min(at_most, (key.expires_at - self._clock.now_ms()) / 1000)
 
     async def note_use(self, used: dict[str, int]) -> None:
-        """Remembers when keys were last used: {key id: ms}."""
+        """Remembers when keys were last used: {key id: ms}. Another process may know of a later use."""
         c = self._tables.api_keys.c
         async with self._database.write() as connection:
-            for key_id, at in used.items():
-                await connection.execute(update(self._tables.api_keys).where(c.id == key_id).values(last_used_at=at))
+            for key_id, at in sorted(used.items()):
+                is_news = c.last_used_at.is_(None) | (c.last_used_at < at)
+                written = update(self._tables.api_keys).where(c.id == key_id, is_news).values(last_used_at=at)
+                await connection.execute(written)
 
-    async def _insert(self, table: Any, row: dict[str, Any], taken: str) -> None:
+    async def _insert(self, kind: str, table: Any, row: dict[str, Any], taken: str) -> None:
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(table), [row])
+                note(kind, row["id"], row["name"], organization_id=row.get("organization_id", ""), created=True)
         except IntegrityError:
             raise Conflict(taken) from None
+
+
+def _key_row(key: ApiKey, secret: str) -> dict[str, Any]:
+    return {**vars(key), "scopes": " ".join(key.scopes), "digest": digest_of(secret)}
 
 
 def _key(row: RowMapping) -> ApiKey:

@@ -3,15 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 from pulse.storage.branches import Branch
+from pulse.tenancy.audit.tables import AuditTables, audit_tables
+from pulse.tenancy.people_tables import PeopleTables, people_tables
 
 BRANCH = Branch("tenancy", Path(__file__).parent / "migrations")
 
 
 @dataclass(frozen=True)
-class TenancyTables:
+class TenancyTables(PeopleTables):
     metadata: MetaData
     organizations: Table
     environments: Table
@@ -20,6 +32,7 @@ class TenancyTables:
     data_keys: Table
     variables: Table
     variable_values: Table
+    audit: AuditTables
 
 
 def tenancy_tables(prefix: str) -> TenancyTables:
@@ -30,6 +43,7 @@ def tenancy_tables(prefix: str) -> TenancyTables:
         Column("id", String, primary_key=True),
         Column("name", String, nullable=False, unique=True),
         Column("created_at", BigInteger, nullable=False),
+        Column("revision", Integer, nullable=False, server_default="1"),
     )
     organization_id = f"{prefix}organizations.id"
     environments = Table(
@@ -39,17 +53,20 @@ def tenancy_tables(prefix: str) -> TenancyTables:
         Column("organization_id", ForeignKey(organization_id), nullable=False),
         Column("name", String, nullable=False),
         Column("created_at", BigInteger, nullable=False),
+        Column("revision", Integer, nullable=False, server_default="1"),
     )
     Index(f"{prefix}environments_name", environments.c.organization_id, environments.c.name, unique=True)
     return TenancyTables(
-        metadata,
-        organizations,
-        environments,
-        _api_keys(metadata, prefix, organization_id),
-        _sources(metadata, prefix, organization_id),
-        _data_keys(metadata, prefix, organization_id),
-        _variables(metadata, prefix, organization_id),
-        _variable_values(metadata, prefix),
+        **vars(people_tables(metadata, prefix)),
+        metadata=metadata,
+        organizations=organizations,
+        environments=environments,
+        api_keys=_api_keys(metadata, prefix, organization_id),
+        sources=_sources(metadata, prefix, organization_id),
+        data_keys=_data_keys(metadata, prefix, organization_id),
+        variables=_variables(metadata, prefix, organization_id),
+        variable_values=_variable_values(metadata, prefix),
+        audit=audit_tables(metadata, prefix),
     )
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +19,9 @@ from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound, StaleRev
 from pulse.core.ids import Ids
 from pulse.core.kept import Kept
 from pulse.sandbox.functions import is_reserved
+from pulse.storage.claims import chunks
 from pulse.storage.database import Database
+from pulse.tenancy.audit.act import note, unchanged
 from pulse.tenancy.data_keys import DataKey, DataKeys
 from pulse.tenancy.records import Variable
 from pulse.tenancy.tables import TenancyTables
@@ -35,10 +37,12 @@ class Variables:
     """What scripts of one environment get: (name, value), by name.
 
     `id` names this very set for good, and is made of names, ids and versions: it tells nothing of the values.
+    `versions` are the ids and versions, with which the same set can be had again.
     """
 
     id: str
     values: tuple[tuple[str, str], ...] = field(repr=False)
+    versions: tuple[tuple[str, int], ...] = ()
 
 
 def name_faults(name: str) -> list[Fault]:
@@ -94,6 +98,7 @@ class VariableStore:
                 key = await self._data_keys.made(connection, organization_id)
                 await connection.execute(insert(self._tables.variables), [vars(variable)])
                 await self._add_value(connection, key, variable, value)
+                note("variable", variable.id, name, created=True)
         except IntegrityError:
             raise Conflict(f"There is a variable {name} already: give it a new value instead.") from None
         return variable
@@ -110,19 +115,22 @@ class VariableStore:
                 raise StaleRevision(revision=found.version)
             key = await self._data_keys.of(connection, organization_id)
             if await self._value(connection, key, found) == value:
+                unchanged()
                 return found
             changed = replace(found, version=found.version + 1, updated_at=self._clock.now_ms())
             await self._add_value(connection, key, changed, value)
             mine = self._tables.variables.c.id == variable_id
             stored = {"version": changed.version, "updated_at": changed.updated_at}
             await connection.execute(update(self._tables.variables).where(mine).values(stored))
+            note("variable", variable_id, found.name, version=changed.version)
         return changed
 
     async def delete(self, organization_id: str, variable_id: str) -> None:
         """Deletes a variable with every value it had. Raises NotFound."""
         values, variables = self._tables.variable_values, self._tables.variables
         async with self._database.write() as connection:
-            await self._one(connection, organization_id, variable_id, locked=True)
+            found = await self._one(connection, organization_id, variable_id, locked=True)
+            note("variable", variable_id, found.name, deleted=True)
             await connection.execute(delete(values).where(values.c.variable_id == variable_id))
             await connection.execute(delete(variables).where(variables.c.id == variable_id))
 
@@ -130,6 +138,17 @@ class VariableStore:
         """Raises NotFound."""
         async with self._database.read() as connection:
             return await self._one(connection, organization_id, variable_id)
+
+    async def named(self, organization_id: str, environment_id: str, name: str) -> Variable:
+        """The environment's variable of that name. Raises NotFound."""
+        c = self._tables.variables.c
+        here = (c.organization_id == organization_id) & (c.environment_id == environment_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(self._tables.variables).where(here, c.name == name))
+            row = rows.mappings().first()
+        if row is None:
+            raise NotFound(f"There is no variable {name!r} in this environment.")
+        return Variable(**row)
 
     async def list(
         self, organization_id: str, environment_id: str, *, offset: int = 0, limit: int | None = None
@@ -146,6 +165,22 @@ class VariableStore:
     async def values(self, organization_id: str, environment_id: str) -> Variables:
         """What scripts of the environment get. Raises Misconfigured where a value cannot be opened."""
         return await self._kept.get((organization_id, environment_id))
+
+    async def as_they_were(self, organization_id: str, versions: Sequence[tuple[str, int]]) -> Variables:
+        """Earlier values, by variable and version; those of variables that were deleted meanwhile are gone."""
+        c, values = self._tables.variables.c, self._tables.variable_values.c
+        query = select(c.name, c.id, values.version, values.sealed).where(
+            c.organization_id == organization_id, values.variable_id == c.id
+        )
+        found: list[RowMapping] = []
+        async with self._database.read() as connection:
+            for part in chunks(list(versions)):
+                mine = tuple_(values.variable_id, values.version).in_(part)
+                found += (await connection.execute(query.where(mine))).mappings().all()
+            if not found:
+                return NONE
+            key = await self._data_keys.of(connection, organization_id)
+        return _opened(sorted(found, key=lambda row: str(row["name"])), key)
 
     def forget(self, organization_id: str, environment_id: str) -> None:
         """To be called when a variable of that environment has changed."""
@@ -223,7 +258,8 @@ def _opened(rows: Sequence[RowMapping], key: DataKey) -> Variables:
     named = [[row["name"], row["id"], row["version"]] for row in rows]
     opened = [key.open(_bound_to(row["id"], row["version"]), row["sealed"]).decode() for row in rows]
     names = [str(row["name"]) for row in rows]
-    return Variables(_digest(named), tuple(zip(names, opened, strict=True)))
+    versions = tuple((str(row["id"]), int(row["version"])) for row in rows)
+    return Variables(_digest(named), tuple(zip(names, opened, strict=True)), versions)
 
 
 def _digest(named: Sequence[Sequence[object]]) -> str:

@@ -42,6 +42,18 @@ class Vault:
         """The secret. Raises Misconfigured where the row was moved or changed, or the master key is another one."""
         return _open([self._unwrap(wrapped, organization_id)], sealed, f"{organization_id}|{name}|1")
 
+    def rewrapped(self, wrapped: bytes, organization_id: str) -> bytes | None:
+        """The same data key under the current master key; None where it is under that one already.
+
+        Raises Misconfigured where no master key that is given opens it.
+        """
+        bound_to = f"{organization_id}|data-key|1"
+        try:
+            _open(self._masters[:1], wrapped, bound_to)
+        except Misconfigured:
+            return _seal(self._masters[0], _open(self._masters[1:], wrapped, bound_to), bound_to)
+        return None
+
     def _unwrap(self, wrapped: bytes, organization_id: str) -> AESGCM:
         return AESGCM(_open(self._masters, wrapped, f"{organization_id}|data-key|1"))
 

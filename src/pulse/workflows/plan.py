@@ -7,29 +7,34 @@
      tree: {node: index, children: […]}}
 
 A plan's id names its contents: two plans with the same id are the same plan, so a sandbox process keeps each for good.
-Prompts are refused when a workflow is saved, until they are evaluated.
+A prompt has `promptParts` (the text with its placeholders), `asks` (whether the node itself calls the model), `model?`
+(a configuration's id) and `imageRecognition?`.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pulse.core.conditions import compile_condition, dotted
 from pulse.core.errors import Fault, InvalidFields
-from pulse.core.templates import argument
+from pulse.core.templates import argument, cut
 from pulse.sandbox.port import Plan
 from pulse.workflows.branches import branch_faults, branch_node, branches_of, drawn_value, meant_by, text_of
 from pulse.workflows.gate import Gate, gate_of
 from pulse.workflows.records import MODES, Entity, Workflow
 from pulse.workflows.tree import KINDS, Place, Tree, kind_of, read_tree
 
+CALLS_MODEL = re.compile(r"\b(?:executePromptWithModel|promptCall(?:Universal|Token|Keys))\s*\(")
+
 
 class WorkflowPlan(Plan, frozen=True):
     """A plan, and what is known of its workflow before any message is tried against it."""
 
     workflow_id: str = ""
+    version: int = 0
     name: str = ""
     gate: Gate | None = None
     starts_with_event: bool = True
@@ -77,6 +82,7 @@ def compile_plan(workflow: Workflow, entities: Mapping[str, Entity]) -> Workflow
         id=plan_id,
         text=f'{{"id":"{plan_id}",{text[1:]}',
         workflow_id=workflow.id,
+        version=workflow.version,
         name=workflow.name,
         gate=gate_of(entry),
         starts_with_event=entry["kind"] == "event",
@@ -157,8 +163,6 @@ class _Compiler:
         kind = kind_of(node) or (entity.entity_type if entity else "action")
         if kind not in KINDS:
             self._fault(f"{path}.entityType", "unknown_type", f"{kind!r} is none of: {', '.join(KINDS)}.")
-        if kind == "prompt":
-            self._fault(path, "not_supported", "This version of Pulse does not evaluate prompts yet.")
         if kind == "logic-branch":
             value = drawn_value(node)
             return branch_node(text_of(node.get("name", value)), value)
@@ -202,6 +206,8 @@ class _Compiler:
         compiled.update(self._condition(fields, path))
         if kind == "event":
             compiled.update(self._event(node, fields, path))
+        if kind == "prompt":
+            compiled.update(_prompt(fields))
         return compiled
 
     def _condition(self, fields: Mapping[str, Any], path: str) -> dict[str, str]:
@@ -241,6 +247,18 @@ class _Compiler:
 
     def _fault(self, path: str, code: str, message: str) -> None:
         self.faults.append(Fault(path, code, message))
+
+
+def _prompt(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a prompt asks. A script that calls a model itself is left to it: nobody asks twice."""
+    text, model = fields.get("prompt") or "", fields.get("modelConfigurationId") or fields.get("modelId")
+    script = _scripts(fields).get("post", "")
+    prompt: dict[str, Any] = {"promptParts": cut(text), "asks": bool(text.strip()) and not CALLS_MODEL.search(script)}
+    if model:
+        prompt["model"] = model
+    if fields.get("imageRecognition"):
+        prompt["imageRecognition"] = True
+    return prompt
 
 
 def _scripts(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, InvalidFields, NotFound, StaleRevision
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
+from pulse.tenancy.audit.act import note
 from pulse.workflows.plan import Drawing, behaves_alike, check_workflow, entity_ids, workflow_ids
 from pulse.workflows.records import Entity, Page, Workflow
 from pulse.workflows.rows import to_entity, to_row, to_workflow
@@ -37,6 +38,7 @@ class WorkflowStore:
         entity = self._stamped(draft, "ent")
         async with self._database.write() as connection:
             await connection.execute(insert(self._tables.entities), [to_row(entity)])
+            note("entity", entity.id, entity.name, created=True)
         return entity
 
     async def update_entity(self, entity: Entity, expected: int | None = None) -> Entity:
@@ -48,6 +50,7 @@ class WorkflowStore:
             found = await self._own(connection, self._tables.entities, entity)
             changed = self._changed(entity, found, expected)
             await self._replace(connection, self._tables.entities, to_row(changed))
+            note("entity", changed.id, changed.name, revision=changed.revision)
             for workflow in await self._users(connection, entity):
                 await self._renew(connection, workflow, before=to_entity(found), after=changed)
         return changed
@@ -60,6 +63,7 @@ class WorkflowStore:
             if users:
                 raise Conflict(f"This entity is used by {_named(users)}. Take it out there first.")
             await connection.execute(delete(self._tables.entities).where(self._tables.entities.c.id == entity_id))
+            note("entity", entity_id, row["name"], deleted=True)
 
     async def entity(self, organization_id: str, entity_id: str) -> Entity:
         async with self._database.read() as connection:
@@ -87,6 +91,7 @@ class WorkflowStore:
             entities = await self._check(connection, workflow)
             await connection.execute(insert(self._tables.workflows), [to_row(workflow)])
             await record(connection, self._tables, workflow, entities)
+            note("workflow", workflow.id, workflow.name, created=True)
         return workflow
 
     async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
@@ -102,6 +107,7 @@ class WorkflowStore:
                 changed = dataclasses.replace(changed, version=before.version + 1)
                 await record(connection, self._tables, changed, entities)
             await self._replace(connection, self._tables.workflows, to_row(changed))
+            note("workflow", changed.id, changed.name, version=changed.version, is_active=changed.is_active)
         return changed
 
     async def delete_workflow(self, organization_id: str, workflow_id: str) -> None:
@@ -113,6 +119,7 @@ class WorkflowStore:
             if users:
                 raise Conflict(f"This workflow is started by {_named(users)}. Take it out there first.")
             await connection.execute(delete(self._tables.workflows).where(self._tables.workflows.c.id == workflow_id))
+            note("workflow", workflow_id, row["name"], deleted=True)
 
     async def workflow(self, organization_id: str, workflow_id: str) -> Workflow:
         async with self._database.read() as connection:

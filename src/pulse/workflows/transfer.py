@@ -3,7 +3,9 @@
     {name, description?, priority?, isActive?, entities: {<key>: {name, entityType, …}}, workflowData}
 
 Inside `workflowData` an `entityId` is a key of `entities`, and the `workflowId` of a workflow node is the other
-workflow's name. A workflow is recognised by its name when it is applied, and its entities by theirs within it.
+workflow's name. A workflow is recognised by its name when it is applied, and its entities by theirs within it. The
+`modelConfiguration` of an entity is a name too, and takes the place of `modelConfigurationId`: ids mean nothing in
+another installation.
 """
 
 import copy
@@ -16,12 +18,17 @@ from pulse.workflows.plan import workflow_ids
 from pulse.workflows.records import Entity, Workflow
 
 _OWN = ("name", "description", "priority", "isActive", "entities", "workflowData")
+# The first that an entity has is read; the second is its older name.
+_CONFIGURATION_IDS = ("modelConfigurationId", "modelId")
 
 
 def to_document(
-    workflow: Workflow, entities: Mapping[str, Entity], workflows: Mapping[str, str] | None = None
+    workflow: Workflow,
+    entities: Mapping[str, Entity],
+    workflows: Mapping[str, str] | None = None,
+    configurations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The document of a workflow; `entities` by id, and the names of `workflows` by theirs."""
+    """The document of a workflow; `entities` by id, and the names of `workflows` and `configurations` by theirs."""
     keys: dict[str, str] = {}
 
     def key_of(entity_id: str) -> str:
@@ -39,7 +46,8 @@ def to_document(
         document["description"] = workflow.description
     shown = {key: _entity_document(entities[entity_id]) for entity_id, key in keys.items()}
     active = {} if workflow.is_active else {"isActive": False}
-    return {**document, "priority": workflow.priority, **active, "entities": shown, "workflowData": data}
+    document |= {"priority": workflow.priority, **active, "entities": shown, "workflowData": data}
+    return with_configuration_names(document, configurations or {})
 
 
 def check_document(document: Any) -> None:
@@ -81,6 +89,30 @@ def with_ids(
     return data
 
 
+def with_configuration_names(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The document with the names of model configurations in place of their ids, where `names` has them by id."""
+
+    def named(entity: dict[str, Any]) -> dict[str, Any]:
+        field = next((name for name in _CONFIGURATION_IDS if entity.get(name)), None)
+        if field is None or entity[field] not in names:
+            return entity
+        named_by = ("modelConfiguration", names[entity[field]])
+        return dict(named_by if name == field else (name, value) for name, value in entity.items())
+
+    return _with_entities(document, named)
+
+
+def with_configuration_ids(document: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """The document with the ids of model configurations in place of their names; `ids` by name."""
+
+    def identified(entity: dict[str, Any]) -> dict[str, Any]:
+        name = entity.get("modelConfiguration")
+        rest = {field: value for field, value in entity.items() if field != "modelConfiguration"}
+        return {**rest, "modelConfigurationId": ids.get(name, name)} if name else rest
+
+    return _with_entities(document, identified)
+
+
 def started_by(document: dict[str, Any]) -> set[str]:
     """The names of the workflows that the document's workflow nodes start."""
     return workflow_ids(document.get("workflowData") or {})
@@ -88,6 +120,13 @@ def started_by(document: dict[str, Any]) -> set[str]:
 
 def file_name(workflow_name: str) -> str:
     return f"{_slug(workflow_name)}.yaml"
+
+
+def _with_entities(document: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The document with each of its entities changed."""
+    if not document.get("entities"):
+        return document
+    return {**document, "entities": {key: change(entity) for key, entity in document["entities"].items()}}
 
 
 def _entity_document(entity: Entity) -> dict[str, Any]:

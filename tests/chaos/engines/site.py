@@ -4,6 +4,7 @@ The test is a process of its own: what it was told is durable (a promise) is wha
 """
 
 import asyncio
+import itertools
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,19 +95,25 @@ class Site:
         """How many runs are under a lease."""
         return self.do(self._count(self._runs.c.state == "running"))
 
-    def kill_in_the_middle(self, worker: Worker) -> None:
-        """Kill -9 while it holds runs, which another must recover then."""
+    def kill_in_the_middle(self, *workers: Worker) -> Worker:
+        """Kill -9 on the first that is found to hold runs, which another must recover then."""
+        turns = itertools.cycle(workers)
 
-        def is_caught() -> bool:
+        def caught() -> Worker | None:
+            worker = next(turns)
             worker.freeze()
             held = self._runs.c.owner.startswith(f"{worker.pid}-") & (self._runs.c.state == "running")
             if self.do(self._count(held)):
-                return True
+                return worker
             worker.thaw()
-            return False
+            if not self.unfinished():
+                self.emit("slow")
+            return None
 
-        until(is_caught, 30, "it holds runs")
-        worker.kill()
+        found = until(caught, 30, "one of them holds runs")
+        assert found is not None
+        found.kill()
+        return found
 
     def deaths(self) -> int:
         """How many runs there are whose holder died."""

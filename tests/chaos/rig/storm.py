@@ -3,8 +3,10 @@
 Each strike finds the platform down and leaves it down; the moment is chosen by the storm's own chance.
 """
 
+import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -103,13 +105,17 @@ def pass_an_hour(data: Path) -> None:
 
 
 def running(data: Path) -> int:
-    """How many messages are claimed; none where the database was not made yet."""
-    if not (data / "pulse.db").exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{data / 'pulse.db'}?mode=ro", uri=True)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pulse_messages'").fetchone():
-            return 0
-        return int(connection.execute("SELECT count(*) FROM pulse_messages WHERE state = 'running'").fetchone()[0])
+    """How many messages are claimed; none where the database was not made yet.
+
+    Looks at a copy: what a kill left half-written is the platform's to repair, and cannot be read before that.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for file in data.glob("pulse.db*"):
+            shutil.copy(file, folder)
+        with closing(sqlite3.connect(Path(folder) / "pulse.db")) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pulse_messages'").fetchone():
+                return 0
+            return int(connection.execute("SELECT count(*) FROM pulse_messages WHERE state = 'running'").fetchone()[0])
 
 
 def drain(pulse: Pulse, seconds: float = DRAIN_S) -> None:

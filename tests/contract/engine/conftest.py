@@ -7,11 +7,16 @@ import pytest
 from sqlalchemy import select
 
 from pulse import Action, Engine, Wait
+from pulse.engine.store.forms.tables import BRANCH
 from pulse.testing import FakeClock, run_until_idle
 from tests.contract.conftest import SetClock, drop_tables, sqlite_threads, sqlite_threads_ended
 from tests.contract.engine.workshop import PLACED, OpenEngine, signal, workflow
+from tests.contract.lending import lent
 
 BYSTANDER = "tenant_bystander"
+
+
+prefix = lent("engine", [BRANCH])
 
 
 @pytest.fixture

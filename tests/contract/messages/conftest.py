@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from pulse.billing.tables import BRANCH as BILLING
 from pulse.messages.tables import BRANCH
 from pulse.objects.store import ObstoreObjects
 from pulse.storage.migrations import migrate
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.lending import lent
 from tests.contract.messages.office import PRODUCTION, Office
 
 BYSTANDER = "org_bystander"
+
+
+prefix = lent("messages", [BRANCH, BILLING])
 
 
 @pytest.fixture
@@ -25,13 +30,10 @@ def objects(tmp_path: Path) -> ObstoreObjects:
 
 
 @pytest.fixture
-async def office(open_database: OpenDatabase, clock: SetClock, objects: ObstoreObjects) -> AsyncIterator[Office]:
+async def office(open_database: OpenDatabase, clock: SetClock, objects: ObstoreObjects) -> Office:
     made = Office(open_database(clock=clock), objects, clock)
-    await migrate(made.database, [BRANCH])
-    yield made
-    # Partitions go with their parents, not one by one.
-    async with made.database.write() as connection:
-        await connection.run_sync(made.tables.metadata.drop_all)
+    await migrate(made.database, [BRANCH, BILLING])
+    return made
 
 
 @pytest.fixture

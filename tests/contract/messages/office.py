@@ -8,16 +8,21 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from pulse.billing.meter import Meter
+from pulse.billing.store import BillingStore
+from pulse.billing.tables import billing_tables
 from pulse.core.ids import Ids
-from pulse.messages.archive import Archive
+from pulse.messages.allowance import Allowance
+from pulse.messages.held import HeldMessages
 from pulse.messages.intake import Intake
+from pulse.messages.keeping.archive import Archive
+from pulse.messages.keeping.retention import Retention
 from pulse.messages.outcomes import Outcomes
 from pulse.messages.queue import MessageQueue
 from pulse.messages.reading import MessageReader
 from pulse.messages.records import NewMessage, Outcome, Work
 from pulse.messages.replay import Replay
 from pulse.messages.result import document
-from pulse.messages.retention import Retention
 from pulse.messages.tables import MessageTables, message_tables
 from pulse.objects.port import Objects
 from pulse.storage.claims import Claims
@@ -47,9 +52,16 @@ class Office:
         self.tables: MessageTables = message_tables(self.database.prefix)
         self.claims = Claims(self.database, self.tables.messages, f"worker-{next(_owners)}")
         self.committer = Committer(self.database)
-        self.intake = Intake(self.database, self.tables, self.committer, self.claims)
+        self.billing = billing_tables(self.database.prefix)
+        self.meter = Meter(self.database, self.billing, self.clock)
+        self.plans = BillingStore(self.database, self.billing, self.clock)
+        allowance = Allowance(self.meter, self.tables)
+        self.intake = Intake(self.database, self.tables, self.committer, self.claims, allowance, self.ended.append)
+        self.held = HeldMessages(self.database, self.tables, self.claims, self.meter, self.intake, self.clock)
         self.queue = MessageQueue(self.database, self.tables, self.claims, self.clock)
-        self.outcomes = Outcomes(self.tables, self.committer, self.claims, self.intake, self.ended.append)
+        self.outcomes = Outcomes(
+            self.database, self.tables, self.committer, self.claims, self.intake, self.ended.append
+        )
         self.archive = Archive(self.database, self.tables, self.objects, self.ids, self.clock, self.layout)
         self.reader = MessageReader(self.database, self.tables, self.archive.fetch)
         self.replay = Replay(self.reader, self.intake, self.ids, self.clock)
@@ -73,6 +85,10 @@ class Office:
         accepted = await self.intake.accept(message)
         assert accepted.id == message.id
         return accepted.id
+
+    async def used(self, organization_id: str) -> int:
+        """How many messages of it were counted in the month that the clock shows."""
+        return (await self.plans.usage(organization_id)).count
 
     async def claim(self, organization_id: str = A, limit: int = 100) -> list[Work]:
         """Claims until it is this organization's turn."""

@@ -132,7 +132,7 @@ async def test_who_joins_a_lane_while_its_head_leaves_is_not_forgotten(
         leave = office.finish(work) if leaving == "outcome" else office.queue.cancel(A, head)
         left = asyncio.create_task(leave)
         await until_waiting(beside.database)
-        await connection.run_sync(beside.intake._insert, [joining])
+        await connection.run_sync(beside.intake._insert, [joining], 0)
     await left
     assert await office.states([head, joining.id]) == ["success" if leaving == "outcome" else "canceled", "ready"]
 

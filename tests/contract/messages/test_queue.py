@@ -170,15 +170,15 @@ async def test_a_cancel_of_what_runs_lets_the_next_one_run(office: Office) -> No
 
 
 async def test_a_cancel_and_an_outcome_that_meet_do_not_wait_for_each_other(office: Office, beside: Office) -> None:
-    """An outcome locks its row, then its lane; who took them the other way round would wait for ever."""
+    """An outcome locks its lane, then its row; who took them the other way round would wait for ever."""
     needs_two_writers(office.database)
     first, second = [await office.accept(lane="lane") for _ in range(2)]
     (work,) = await office.claim()
     async with office.database.write() as connection:
-        await connection.run_sync(office.claims.fence, [(work.id, work.epoch)])
+        await connection.run_sync(office.claims.lock_lanes, [(A, "lane")])
         canceling = asyncio.create_task(beside.queue.cancel(A, first))
         await until_waiting(office.database)
-        await connection.run_sync(office.claims.lock_lanes, [(A, "lane")])
+        await connection.run_sync(office.claims.fence, [(work.id, work.epoch)])
     await canceling
     assert await office.states([first, second]) == ["canceled", "ready"]
 

@@ -8,7 +8,10 @@ from sqlalchemy import text
 from pulse.core.errors import Conflict, NotFound
 from pulse.messages.records import Accepted
 from pulse.storage.database import sqlite_file
+from tests.contract.lending import own_prefix
 from tests.contract.messages.office import DAY, HOUR, PRODUCTION, A, B, Office
+
+prefix = own_prefix
 
 pytestmark = pytest.mark.usefixtures("bystander")
 
@@ -56,7 +59,7 @@ async def test_days_count_from_the_end_of_a_message(office: Office) -> None:
 
 
 async def test_more_than_one_batch_goes(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulse.messages.retention.BATCH", 3)
+    monkeypatch.setattr("pulse.messages.keeping.retention.BATCH", 3)
     for _ in range(8):
         await office.ended_message()
     office.clock.ms += 31 * DAY

@@ -1,12 +1,15 @@
 """The stores of tenancy on one database, with two organizations that have everything under the same names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from argon2 import PasswordHasher
 
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
+from pulse.tenancy.people.passwords import Passwords
+from pulse.tenancy.people.sign_in import People, build_people
 from pulse.tenancy.records import Environment, Organization, Variable
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
@@ -14,6 +17,7 @@ from pulse.tenancy.tables import BRANCH, TenancyTables, tenancy_tables
 from pulse.tenancy.variables import VariableStore
 from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.lending import lent
 
 
 @dataclass
@@ -34,6 +38,12 @@ class Tenancy:
         """Another process's view of the sources: nothing is kept from before."""
         return SourceStore(self.database, self.tables, Vault([self.master_key]), self.clock)
 
+    def people(self) -> People:
+        """Another process's view of the people."""
+        ids, vault = Ids(self.clock), Vault([self.master_key])
+        made = build_people(self.database, self.tables, self.store, ids, self.clock, vault=vault)
+        return replace(made, passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=1 << 10)))
+
     def variables(self, refresh_seconds: float = 300.0) -> VariableStore:
         """Another process's view of the variables."""
         vault, ids = Vault([self.master_key]), Ids(self.clock)
@@ -49,6 +59,9 @@ class Tenancy:
 
     async def their_values(self) -> dict[str, str]:
         return dict((await self.variables().values(self.theirs.id, self.there.id)).values)
+
+
+prefix = lent("tenancy", [BRANCH])
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
 from pulse.workflows.tables import BRANCH as WORKFLOWS
 from pulse.workflows.tables import workflow_tables
+from tests.contract.lending import own_prefix
+
+prefix = own_prefix
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pulse.core.errors import InvalidFields, Misconfigured, NotFound
-from pulse.tenancy.records import Source
+from pulse.tenancy.records import SOURCE_KINDS, Source
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.tenancy.conftest import Tenancy
@@ -17,7 +17,7 @@ async def found(tenancy: Tenancy, source_id: str) -> Source:
     return source
 
 
-@pytest.mark.parametrize("kind", ["github", "standard", "hmac", "none"])
+@pytest.mark.parametrize("kind", SOURCE_KINDS)
 async def test_a_source_is_found_with_its_secret(tenancy: Tenancy, kind: str) -> None:
     created = await tenancy.sources().create(tenancy.here, "hub", kind)
     assert await found(tenancy, created.id) == created
@@ -51,6 +51,19 @@ async def test_two_secrets_live_while_one_is_rotated(tenancy: Tenancy) -> None:
     assert (await tenancy.sources().rotate(tenancy.ours.id, source.id, "second")).secrets == ("second", "first")
     assert (await tenancy.sources().rotate(tenancy.ours.id, source.id, "third")).secrets == ("third", "second")
     assert (await found(tenancy, source.id)).secrets == ("third", "second")
+
+
+async def test_a_deleted_source_is_gone_at_once(tenancy: Tenancy) -> None:
+    store = tenancy.sources()
+    source, other = [await store.create(tenancy.here, name, "github") for name in ("hub", "other")]
+    assert await store.find(source.id) == source
+    await store.delete(tenancy.ours.id, source.id)
+    assert await store.find(source.id) is None
+    assert [each.id for each in await store.list(tenancy.ours.id)] == [other.id]
+    for organization_id, source_id in ((tenancy.theirs.id, other.id), (tenancy.ours.id, source.id)):
+        with pytest.raises(NotFound):
+            await store.delete(organization_id, source_id)
+    assert await store.find(other.id) == other
 
 
 async def test_nobody_rotates_what_is_anothers(tenancy: Tenancy) -> None:

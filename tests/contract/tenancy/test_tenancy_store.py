@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pulse.core.errors import Conflict, NotFound
+from pulse.core.errors import Conflict, InvalidFields, NotFound
 from pulse.tenancy.keys import PresentedKey, read_key
+from pulse.tenancy.store import LATEST_MS
 from tests.contract.tenancy.conftest import Tenancy
 
 
@@ -115,3 +116,54 @@ async def test_no_secret_of_a_key_is_stored(tenancy: Tenancy) -> None:
         (row,) = (await connection.execute(tenancy.tables.api_keys.select())).all()
     secret = text.rpartition("_")[2]
     assert all(secret not in str(value) and secret.encode() not in bytes(str(value), "utf-8") for value in row)
+
+
+async def test_a_rotated_key_ends_when_the_grace_is_over(tenancy: Tenancy) -> None:
+    old, old_text = await tenancy.store.create_key(tenancy.here, "ci", ("messages:read",))
+    new, new_text = await tenancy.store.rotate_key(tenancy.ours.id, old.id, 1_000)
+    assert (new.name, new.scopes, new.environment_id, new.expires_at) == ("ci", old.scopes, old.environment_id, None)
+    assert await tenancy.store.find_key(presented(old_text)) == replace(old, expires_at=tenancy.clock.now_ms() + 1_000)
+    tenancy.clock.ms += 1_000
+    assert await tenancy.store.find_key(presented(old_text)) is None
+    assert await tenancy.store.find_key(presented(new_text)) == new
+    with pytest.raises(Conflict):
+        await tenancy.store.rotate_key(tenancy.ours.id, old.id, 1_000)
+
+
+async def test_a_rotated_key_lasts_as_long_as_the_one_before(tenancy: Tenancy) -> None:
+    made_at = tenancy.clock.now_ms()
+    old, old_text = await tenancy.store.create_key(tenancy.here, "ci", (), made_at + 5_000)
+    tenancy.clock.ms += 4_000
+    new, _ = await tenancy.store.rotate_key(tenancy.ours.id, old.id, 60_000)
+    assert new.expires_at == made_at + 4_000 + 5_000
+    # The grace is no longer than the old key itself.
+    tenancy.clock.ms += 1_000
+    assert await tenancy.store.find_key(presented(old_text)) is None
+
+
+async def test_a_rotated_key_ends_when_it_must(tenancy: Tenancy) -> None:
+    now = tenancy.clock.now_ms()
+    for ends in (None, now + 5_000, LATEST_MS):
+        old, _ = await tenancy.store.create_key(tenancy.here, "ci", (), ends)
+        new, _ = await tenancy.store.rotate_key(tenancy.ours.id, old.id, 0, until=now + 1_000)
+        assert new.expires_at == now + 1_000
+    old, _ = await tenancy.store.create_key(tenancy.here, "ci", (), LATEST_MS)
+    tenancy.clock.ms += 1
+    assert (await tenancy.store.rotate_key(tenancy.ours.id, old.id, 0))[0].expires_at == LATEST_MS
+    with pytest.raises(InvalidFields):
+        await tenancy.store.create_key(tenancy.here, "ci", (), LATEST_MS + 1)
+
+
+async def test_a_key_of_another_organization_is_not_rotated(tenancy: Tenancy) -> None:
+    key, text = await tenancy.store.create_key(tenancy.here, "ci")
+    for organization_id, key_id in ((tenancy.theirs.id, key.id), (tenancy.ours.id, "key_unknown")):
+        with pytest.raises(NotFound):
+            await tenancy.store.rotate_key(organization_id, key_id, 0)
+    assert await tenancy.store.find_key(presented(text)) == key
+    assert await tenancy.store.keys(tenancy.theirs.id) == []
+
+
+async def test_a_new_key_ends_later_than_now(tenancy: Tenancy) -> None:
+    with pytest.raises(InvalidFields):
+        await tenancy.store.create_key(tenancy.here, "ci", (), tenancy.clock.now_ms())
+    assert await tenancy.store.keys(tenancy.ours.id) == []

@@ -3,15 +3,34 @@
 import shutil
 from pathlib import Path
 
+from sqlalchemy import column, insert, table
+
 from pulse.core.ids import Ids
 from pulse.storage.branches import Branch
+from pulse.storage.database import Database
 from pulse.storage.migrations import migrate, pending
+from pulse.tenancy.records import Environment
 from pulse.tenancy.sources import SourceStore
-from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH, tenancy_tables
 from pulse.tenancy.variables import VariableStore
 from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.lending import own_prefix
+
+prefix = own_prefix
+
+
+async def of_before(database: Database, name: str) -> Environment:
+    """An organization and its environment as they were stored then."""
+    place = Environment(f"env_{name}", f"org_{name}", "production", 1)
+    async with database.write() as connection:
+        for kind, row in (
+            ("organizations", {"id": place.organization_id, "name": name, "created_at": 1}),
+            ("environments", {field: value for field, value in vars(place).items() if field != "revision"}),
+        ):
+            older = table(f"{database.prefix}{kind}", *map(column, row))
+            await connection.execute(insert(older).values(row))
+    return place
 
 
 async def test_variables_come_to_an_older_installation(open_database: OpenDatabase, tmp_path: Path) -> None:
@@ -22,13 +41,13 @@ async def test_variables_come_to_an_older_installation(open_database: OpenDataba
     shutil.copy(BRANCH.folder / "tenancy_0001_first.py", older)
     await migrate(database, [Branch("tenancy", older)])
     tables = tenancy_tables(database.prefix)
-    store, sources = TenancyStore(database, tables, ids, clock), SourceStore(database, tables, vault, clock)
-    here = await store.create_environment((await store.create_organization("Ours")).id, "production")
-    there = await store.create_environment((await store.create_organization("Theirs")).id, "production")
+    sources = SourceStore(database, tables, vault, clock)
+    here, there = await of_before(database, "ours"), await of_before(database, "theirs")
     source = await sources.create(here, "hub", "github", "a secret of before")
 
-    assert await pending(database, [BRANCH]) == ["tenancy_0002"]
-    assert await migrate(database, [BRANCH]) == ["tenancy_0002"]
+    later = sorted(path.stem[: len("tenancy_0000")] for path in BRANCH.folder.glob("tenancy_*.py"))[1:]
+    assert sorted(await pending(database, [BRANCH])) == later
+    assert sorted(await migrate(database, [BRANCH])) == later
     assert await migrate(database, [BRANCH]) == []
     variables = VariableStore(database, tables, vault, ids, clock)
     for place, value in ((here, "ours"), (there, "theirs")):

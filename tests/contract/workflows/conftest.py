@@ -14,6 +14,7 @@ from pulse.workflows.store import WorkflowStore
 from pulse.workflows.tables import BRANCH, workflow_tables
 from pulse.workflows.versions import WorkflowVersions
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.lending import lent
 from tests.unit.workflows.drawn import inline
 
 A, B = "org_a", "org_b"
@@ -44,6 +45,9 @@ class Drawings:
         """An event, and a workflow of this event alone."""
         start = await self.entity("event", organization_id, environment_id)
         return start, await self.workflow({"root": inline(start.id)}, organization_id, environment_id)
+
+
+prefix = lent("workflows", [BRANCH])
 
 
 @pytest.fixture

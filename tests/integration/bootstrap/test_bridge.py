@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pulse.bootstrap.bridge import Sender
+from pulse.bootstrap.joining.bridge import Sender
+from pulse.bootstrap.joining.signals import Emitter, departure, signal_of
 from pulse.bootstrap.platform import OpenData
 from pulse.bootstrap.settings import load_settings
-from pulse.bootstrap.signals import Emitter, departure, signal_of
 from pulse.core.errors import Fault, InvalidFields, InvalidMessage, Misconfigured, PulseError, StorageDown, TooLarge
 from pulse.core.ids import Ids, time_of
 from pulse.messages.records import NewMessage

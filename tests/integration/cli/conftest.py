@@ -12,8 +12,10 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from pulse.cli.main import app
+from pulse.cli.main import tree
 from tests.integration.cli.running import OURS, Up, up
+
+APP = tree()
 
 
 @dataclass
@@ -54,7 +56,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setenv("NO_COLOR", "1")
 
     def run(*arguments: str | Path, stdin: str | bytes = "") -> Told:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+        result = CliRunner().invoke(APP, [str(argument) for argument in arguments], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Told(result.exit_code, result.stdout, result.stderr)
@@ -68,7 +70,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with an organization *Acme* and an environment *dev*, to be copied."""
     data = tmp_path_factory.mktemp("template") / "data"
     for words in (("organizations", "create", "Acme"), ("environments", "create", "dev", "--organization", "Acme")):
-        assert CliRunner().invoke(app, [*words, "--data", str(data)]).exit_code == 0
+        assert CliRunner().invoke(APP, [*words, "--data", str(data)]).exit_code == 0
     return data
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from pulse.cli.main import app
+from pulse.cli.main import tree
 from tests.integration.cli.conftest import Run
 
 PLACE = ("--organization", "Acme", "--environment", "dev")
@@ -46,6 +46,12 @@ def test_keys(run: Run, folder: Path) -> None:
     listed = run("keys", "list", "--data", folder, "--json")
     assert [row["name"] for row in listed.json["data"]] == ["ci", "key"]
     assert made["key"].rpartition("_")[2] not in listed.out + run("keys", "list", "--data", folder).out
+    rotated = run("keys", "rotate", made["id"], "--data", folder, "--json").json
+    assert (rotated["name"], rotated["scopes"]) == ("ci", ["messages:read"])
+    assert run("keys", "rotate", rotated["id"], "--grace", "0", "--data", folder).out.startswith("pk_")
+    assert run("keys", "create", "--days", "7", "--data", folder, "--json").json["expiresAt"] > made["createdAt"]
+    assert run("keys", "create", "--days", "99999999999", "--data", folder).code == 2
+    assert "messages:read" in run("keys", "create", "--scope", "message:read", "--data", folder).sentence
     assert run("keys", "revoke", made["id"], "--data", folder, "--json").json["id"] == made["id"]
     assert run("keys", "revoke", made["id"], "--data", folder).out == f"{made['id']} revoked\n"
     assert run("keys", "list", "--data", folder, "--json").json["data"][0]["revokedAt"]
@@ -68,6 +74,8 @@ def test_sources(run: Run, folder: Path) -> None:
     assert "no signature is checked" in none
     open_id = run("sources", "create", "--kind", "none", "--data", folder, "--json").json["id"]
     assert "no secret to rotate" in run("sources", "rotate", open_id, "--data", folder).sentence
+    assert run("sources", "delete", open_id, "--data", folder).out == f"{open_id} deleted\n"
+    assert open_id in run("sources", "delete", open_id, "--data", folder).sentence
     assert "github" in run("sources", "create", "--kind", "svix", "--data", folder).sentence
 
 
@@ -178,7 +186,7 @@ def every_command() -> list[list[str]]:
             return [words]
         return [found for name, inner in commands.items() for found in below(inner, [*words, name])]
 
-    return below(typer.main.get_command(app), [])
+    return below(typer.main.get_command(tree()), [])
 
 
 @pytest.mark.parametrize("command", every_command(), ids=" ".join)
@@ -192,3 +200,30 @@ def test_every_command_takes_json_and_data_and_says_what_it_does(run: Run, comma
 
 def test_version(run: Run) -> None:
     assert run("--version").out.strip().count(".") == 2
+
+
+def test_users(run: Run, folder: Path) -> None:
+    made = run(
+        "users", "create", "Ada@example.com", "--organization", "Acme", "--role", "admin", "--data", folder, "--json"
+    )
+    assert (made.json["email"], len(made.json["password"]) >= 20) == ("ada@example.com", True)
+    plain = run("users", "create", "bob@example.com", "--organization", "Acme", "--data", folder)
+    assert plain.out.startswith("bob@example.com usr_")
+    assert "\npassword " in plain.out
+    given = run(
+        "users",
+        "create",
+        "op@example.com",
+        "--role",
+        "System",
+        "--password-stdin",
+        "--data",
+        folder,
+        stdin="correct horse\n",
+    )
+    assert "password" not in given.out
+    listed = run("users", "list", "--data", folder, "--json")
+    assert [row["email"] for row in listed.json["data"]] == ["ada@example.com", "bob@example.com", "op@example.com"]
+    assert made.json["password"] not in listed.out + run("users", "list", "--data", folder).out
+    assert "organizationId" in run("users", "create", "eve@example.com", "--data", folder).sentence
+    assert "already" in run("users", "create", "op@example.com", "--role", "System", "--data", folder).sentence

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import pytest
+
 from tests.integration.cli.conftest import Run
 from tests.integration.cli.running import ISSUE, PULSE, Up, environment, pulse, up
 
@@ -24,9 +27,10 @@ def test_a_signal_ends_it_in_order_and_the_next_start_goes_on(tmp_path: Path, ru
     data, told, ids = tmp_path / "data", [], []
     for number in (signal.SIGTERM, signal.SIGINT):
         with up(data) as started:
-            told.append({**started.told, "url": ""})
+            # The address is another one each time, and so is the link of an administrator who has no password yet.
+            told.append({**started.told, "url": "", "signInUrl": ""})
             with started.client() as client:
-                assert client.get("/api/workflows").json()["pagination"]["total"] == 4
+                assert client.get("/api/workflows").json()["pagination"]["total"] == 5
                 ids += [client.post("/v1/messages", json={"n": n}).json()["id"] for n in range(20)]
             assert (data / "run.json").exists()
             code, said, complained = started.stop(number)
@@ -159,3 +163,24 @@ def test_exit_codes(tmp_path: Path) -> None:
         told = pulse(*arguments)
         assert (told.returncode, told.stdout) == (code, "")
         assert "Traceback" not in told.stderr
+
+
+def test_a_proxy_is_believed_where_it_is_named(tmp_path: Path, run: Run) -> None:
+    """What it says of a request decides whether the session's cookie may leave an encrypted connection."""
+    person = {"email": "op@example.com", "password": "correct horse battery"}
+    create = ("users", "create", person["email"], "--role", "System", "--password-stdin", "--data", tmp_path)
+    for trusted, is_secure in (("", False), ("10.0.0.0/8", False), ("192.0.2.1, 127.0.0.1", True)):
+        with up(tmp_path, "--no-demo", PULSE_TRUSTED_PROXIES=trusted) as started:
+            run(*create, stdin=person["password"])
+            proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+            with httpx2.Client(base_url=started.url, trust_env=False, timeout=30) as client:
+                answer = client.post("/api/session", json=person, headers=proxied)
+            assert answer.status_code == 200
+            assert ("secure" in answer.headers["set-cookie"].lower()) is is_secure
+            assert started.stop()[0] == 0
+
+
+def test_a_proxy_that_is_none(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_TRUSTED_PROXIES", "*")
+    sentence = run("up", "--port", "0", "--data", tmp_path / "data").sentence
+    assert "'*' is neither an address nor a network" in sentence

@@ -34,11 +34,19 @@ def place(running: Up, run: Run) -> tuple[str, ...]:
 
 
 def test_what_is_told_when_it_is_ready(running: Up) -> None:
-    assert running.told.keys() == {"url", "apiKey", "organizationId", "environmentId"}
+    of_administrator = {"adminEmail", "signInUrl"}
+    assert running.told.keys() == {"url", "apiKey", "organizationId", "environmentId"} | of_administrator
+    assert running.told["adminEmail"] == "admin@localhost"
     file = running.folder / "credentials.json"
     assert json.loads(file.read_text()) == running.told
     assert stat.S_IMODE(file.stat().st_mode) == stat.S_IMODE((running.folder / "run.json").stat().st_mode) == 0o600
     assert stat.S_IMODE((running.folder / "secret.key").stat().st_mode) == 0o600
+
+
+def test_the_link_to_sign_in_leads_somewhere(running: Up) -> None:
+    with httpx2.Client(trust_env=False) as browser:
+        shown = browser.get(running.told["signInUrl"])
+        assert (shown.status_code, "admin@localhost" in shown.text) == (200, True)
 
 
 def test_it_is_ready(client: httpx2.Client) -> None:

@@ -7,7 +7,10 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
+from pulse.bootstrap.announcements import Changes
+from pulse.core.errors import Unauthenticated
 from pulse.core.ids import is_id
+from pulse.tenancy.access import Authenticator
 from pulse.tenancy.tables import tenancy_tables
 from tests.integration.receiver.installation import Installation, Tenant
 from tests.unit.receiver.webhooks import BODY, github
@@ -124,7 +127,7 @@ async def test_an_expired_key_is_unknown(pulse: Installation, acme: Tenant) -> N
     for expires_at, status in ((now + 60_000, 200), (now, 401), (0, 401)):
         async with pulse.parts.database.write() as connection:
             await connection.execute(update(keys).where(keys.c.id == record["id"]).values(expires_at=expires_at))
-        pulse.parts.authenticator.forget()
+        pulse.parts.authenticator.forget_all()
         headers = {"Authorization": f"Bearer {record['key']}"}
         assert (await pulse.client.get("/api/messages", headers=headers)).status_code == status
 
@@ -155,6 +158,53 @@ async def test_a_key_makes_no_key_that_may_do_more(pulse: Installation, acme: Te
 async def test_scopes_that_are_none(pulse: Installation, acme: Tenant, scope: str) -> None:
     answer = await post(pulse, acme, KEYS, {"name": "x", "scopes": [scope]})
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "scopes.0")
+
+
+async def test_a_key_that_ends_by_itself(pulse: Installation, acme: Tenant) -> None:
+    soon = "2999-01-01T01:00:00+01:00"
+    made = await post(pulse, acme, KEYS, {"name": "brief", "expiresAt": soon})
+    assert (made.status_code, made.json()["expiresAt"]) == (201, "2999-01-01T00:00:00.000Z")
+    for wrong, code in (("2001-01-01T00:00:00Z", "in_the_past"), ("2999-01-01T00:00:00", None), ("soon", None)):
+        answer = await post(pulse, acme, KEYS, {"name": "x", "expiresAt": wrong})
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "expiresAt"), wrong
+        assert code in (None, answer.json()["errors"][0]["code"])
+
+
+async def test_a_key_that_ends_makes_none_that_lasts_longer(pulse: Installation, acme: Tenant) -> None:
+    made = (await post(pulse, acme, KEYS, {"name": "brief", "expiresAt": "2999-01-01T00:00:00Z"})).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    for ends, status in ((None, 403), ("2999-01-02T00:00:00Z", 403), ("2998-12-31T00:00:00Z", 201)):
+        body = {"name": "more", **({"expiresAt": ends} if ends else {})}
+        assert (await pulse.client.post(KEYS, json=body, headers=headers)).status_code == status, ends
+
+
+async def test_a_key_is_rotated(pulse: Installation, acme: Tenant) -> None:
+    old = (await post(pulse, acme, KEYS, {"name": "ci", "scopes": ["messages:read"]})).json()
+    answer = await post(pulse, acme, f"{KEYS}/{old['id']}/rotate", {})
+    new = answer.json()
+    assert (answer.status_code, new["name"], new["scopes"]) == (201, "ci", ["messages:read"])
+    assert (new["expiresAt"], new["key"] != old["key"]) == (None, True)
+    (shown,) = [row for row in await rows(pulse, acme.headers, KEYS) if row["id"] == old["id"]]
+    assert shown["expiresAt"] is not None
+    for key in (old, new):
+        headers = {"Authorization": f"Bearer {key['key']}"}
+        assert (await pulse.client.get("/api/messages", headers=headers)).status_code == 200
+    assert (await post(pulse, acme, f"{KEYS}/{new['id']}/rotate", {"graceSeconds": 0})).status_code == 201
+    ended = await pulse.client.get("/api/messages", headers={"Authorization": f"Bearer {new['key']}"})
+    assert ended.status_code == 401
+    over = await post(pulse, acme, f"{KEYS}/{new['id']}/rotate", {})
+    assert (over.status_code, over.json()["code"]) == (409, "conflict")
+
+
+async def test_what_cannot_be_rotated(pulse: Installation, acme: Tenant) -> None:
+    made = (await post(pulse, acme, KEYS, {"name": "all"})).json()
+    limited = await pulse.another_key(acme, "api-keys:write")
+    assert (await post(pulse, limited, f"{KEYS}/{made['id']}/rotate", {})).status_code == 403
+    other = await pulse.tenant("Other")
+    assert (await post(pulse, other, f"{KEYS}/{made['id']}/rotate", {})).status_code == 404
+    for grace in (-1, 30 * 86_400 + 1, "soon"):
+        answer = await post(pulse, acme, f"{KEYS}/{made['id']}/rotate", {"graceSeconds": grace})
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "graceSeconds")
 
 
 async def test_keys_of_another_environment_are_not_there(pulse: Installation, acme: Tenant) -> None:
@@ -221,3 +271,30 @@ async def test_a_source_without_a_secret_is_not_rotated(pulse: Installation, acm
     answer = await post(pulse, acme, f"{SOURCES}/{record['id']}/rotate", {})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert (await post(pulse, acme, f"{SOURCES}/src_none/rotate", {})).status_code == 404
+
+
+async def test_a_deleted_source_takes_nothing_any_more(pulse: Installation, acme: Tenant) -> None:
+    made = (await post(pulse, acme, SOURCES, {"name": "hub", "kind": "none"})).json()
+    path = f"{SOURCES}/{made['id']}"
+    shown = await pulse.client.get(path, headers=acme.headers)
+    assert shown.json() == {name: value for name, value in made.items() if name != "secret"}
+    assert (await pulse.post(made["path"], b'{"a": 1}')).status_code == 202
+    elsewhere, other = await pulse.another_environment(acme), await pulse.tenant("Other")
+    for stranger in (elsewhere, other):
+        assert (await pulse.client.get(path, headers=stranger.headers)).status_code == 404
+        assert (await pulse.client.delete(path, headers=stranger.headers)).status_code == 404
+    assert (await pulse.client.delete(path, headers=acme.headers)).status_code == 204
+    assert (await pulse.post(made["path"], b'{"a": 1}')).status_code == 404
+    assert (await pulse.client.delete(path, headers=acme.headers)).status_code == 404
+
+
+async def test_a_key_revoked_in_one_process_is_refused_in_the_others(pulse: Installation, acme: Tenant) -> None:
+    elsewhere, bus = Authenticator(pulse.parts.tenancy), pulse.parts.bus
+    Changes(bus, [elsewhere])
+    await bus.start()
+    made = (await post(pulse, acme, KEYS, {"name": "ci"})).json()
+    header = f"Bearer {made['key']}"
+    assert (await elsewhere.authenticate(header)).key_id == made["id"]
+    assert (await pulse.client.delete(f"{KEYS}/{made['id']}", headers=acme.headers)).status_code == 204
+    with pytest.raises(Unauthenticated):
+        await elsewhere.authenticate(header)

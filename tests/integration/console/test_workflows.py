@@ -164,12 +164,6 @@ async def test_branches_that_the_event_does_not_have(
     await create(pulse, acme, WORKFLOWS, {"name": "All", "workflowData": drawn(gate, *branches("*", "a"))})
 
 
-async def test_nodes_that_are_not_evaluated_yet(pulse: Installation, acme: Tenant) -> None:
-    prompt = (await create(pulse, acme, ENTITIES, entity("prompt")))["id"]
-    data = drawn({"entityId": await event(pulse, acme)}, {"entityId": prompt})
-    assert await faults(pulse, acme, data) == [("workflowData.workflow.children.0", "not_supported")]
-
-
 async def test_a_workflow_that_is_started_must_be_there(pulse: Installation, acme: Tenant) -> None:
     start, other = {"entityId": await event(pulse, acme)}, await pulse.tenant()
     elsewhere = await workflow(pulse, await pulse.another_environment(acme))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pulse.consumer import consumer
+from pulse.core import retry
 from pulse.storage import claim_loop
 from tests.integration.consumer.workshop import Workshop, open_workshop
 
@@ -13,7 +13,7 @@ from tests.integration.consumer.workshop import Workshop, open_workshop
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of the consumer, shortened."""
-    monkeypatch.setattr(consumer, "RETRY_S", 0.001)
+    monkeypatch.setattr(retry, "RETRY_S", 0.001)
     monkeypatch.setattr(claim_loop, "LONGEST_WAIT_S", 0.05)
 
 

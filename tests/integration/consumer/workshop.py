@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pulse.billing.tables import BRANCH as BILLING
 from pulse.consumer.consumer import Consumer
 from pulse.core.clock import Clock
-from pulse.effects.calls import ScriptEffects
+from pulse.effects.functions import ScriptEffects
 from pulse.evaluator.evaluate import Evaluator
 from pulse.messages.records import Outcome, Work
 from pulse.messages.result import empty_body
@@ -31,7 +32,7 @@ class Bench(Evaluator):
     """Evaluations that end when the test says so, or at once where `held` is false."""
 
     def __init__(self, clock: Clock, *, held: bool = False) -> None:
-        super().__init__(catalog_of(Kept()), KeptVariables(), FakeSandbox(), ScriptEffects({}), clock)
+        super().__init__(catalog_of(Kept()), KeptVariables(), FakeSandbox(), ScriptEffects([], clock), clock)
         self.held = held
         self.started: list[str] = []
         self.running: dict[str, asyncio.Future[Exception | None]] = {}
@@ -125,7 +126,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
 async def open_workshop(folder: Path, *, held: bool = False) -> AsyncIterator[Workshop]:
     others, clock = sqlite_threads(), SetClock()
     database = Database(f"sqlite+aiosqlite:///{folder}/pulse.db", prefix="t_", clock=clock)
-    await migrate(database, [BRANCH])
+    await migrate(database, [BRANCH, BILLING])
     office = Office(database, ObstoreObjects((folder / "objects").as_uri()), clock)
     made = Workshop(office, clock, Bench(clock, held=held))
     try:

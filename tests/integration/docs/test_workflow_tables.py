@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pulse.cli.trials import of_document, run_case, sandbox
 from pulse.console import bodies
 from pulse.core import conditions
+from pulse.effects import journaled
 from pulse.evaluator import cases, reasons
 from pulse.messages import links
 from pulse.sandbox.deno.limits import Limits
@@ -137,7 +138,7 @@ def test_the_examples_compare_in_every_way_and_with_what_is_missing() -> None:
 
 def test_every_fault_is_there() -> None:
     drawn = source(*(f"workflows/{name}.py" for name in ("tree", "plan", "branches", "transfer")))
-    checked = source("core/conditions.py", "cli/workflows/apply.py")
+    checked = source("core/conditions.py", "cli/workflows/apply.py", "cli/workflows/configurations.py")
     known = found(r"""[Ff]ault\(\s*(?:f?"[^"]*"|[\w.]+),\s*"(\w+)",""", drawn + checked)
     assert set(column(table("What is refused"))) == known
 
@@ -164,9 +165,9 @@ def test_every_code_of_an_error_is_there() -> None:
 
 
 def test_every_failure_of_a_trigger_is_there() -> None:
-    known = found(r'EffectFailed\("(\w+)"', source("effects/sub_workflows.py"))
+    known = found(r'EffectFailed\("(\w+)"', source("effects/world/sub_workflows.py"))
     known |= {links.TooDeep.code, links.TooManyDescendants.code}
-    known |= found(r'_failed\(function, "(\w+)"', source("effects/calls.py"))
+    known |= found(r'EffectFailed\("(not_available|internal_error)"', source("effects/journaled.py"))
     assert set(column(table("When a workflow cannot be started"))) == known
 
 
@@ -233,7 +234,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     sandbox_limits = {limits.script_timeout_ms, limits.message_timeout_ms, limits.isolate_memory, limits.effects}
     sizes = {limits.effect_size, limits.asks_size, limits.result_size, limits.log_size, limits.print_size}
     drawn = {tree.MAX_NODES, tree.MAX_DEPTH, conditions.MAX_RULES, conditions.MAX_DEPTH}
-    families = {links.MAX_DEPTH, links.MAX_DESCENDANTS, reasons.MAX_REASONS, limits.effects_at_once}
+    families = {links.MAX_DEPTH, links.MAX_DESCENDANTS, reasons.MAX_REASONS, journaled.AT_ONCE}
     kept = {int(number) for number in found(r"MAX_(?:ERRORS|ENTRIES) = ([\d_]+);", runtime())}
     assert numbers == sandbox_limits | sizes | drawn | families | kept
 
@@ -244,7 +245,8 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_every_link_leads_somewhere() -> None:
     headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in headings_of(TEXT)}
     for target in re.findall(r"\]\(([^)]+)\)", TEXT):
-        assert target.removeprefix("#") in headings or (ROOT / "docs/reference" / target).is_file(), target
+        file = ROOT / "docs/reference" / target.partition("#")[0]
+        assert target.removeprefix("#") in headings or file.is_file(), target
 
 
 def headings_of(text: str) -> list[str]:

@@ -12,12 +12,24 @@ import pytest
 
 from pulse.tenancy.records import Source
 from tests.integration.receiver.installation import Installation, Tenant
-from tests.unit.receiver.webhooks import BODY, SECRET, STANDARD_SECRET, github, hex_of, plain_hmac, standard
+from tests.unit.receiver.webhooks import (
+    BODY,
+    SECRET,
+    STANDARD_SECRET,
+    github,
+    hex_of,
+    plain_hmac,
+    slack,
+    standard,
+    stripe,
+)
 
 SIGN: dict[str, Callable[[bytes, str], dict[str, str]]] = {
     "github": github,
     "hmac": plain_hmac,
     "standard": standard,
+    "stripe": stripe,
+    "slack": slack,
 }
 
 
@@ -61,6 +73,50 @@ async def test_a_delivery_with_a_plain_hmac(pulse: Installation, acme: Tenant) -
     source = await pulse.source(acme, "hmac", SECRET)
     found = await message(pulse, acme, await hook(pulse, source, {**plain_hmac(), "x-event": "order.paid"}))
     assert (found["type"], found["payload"]) == ("hmac.order.paid", json.loads(BODY))
+
+
+async def test_an_event_of_stripe(pulse: Installation, acme: Tenant) -> None:
+    source = await pulse.source(acme, "stripe", SECRET)
+    body = b'{"id": "evt_1", "object": "event", "type": "invoice.paid", "data": {"object": {}}, "pending_webhooks": 2}'
+    answer = await hook(pulse, source, stripe(body), body)
+    found = await message(pulse, acme, answer)
+    assert (found["type"], found["payload"]) == ("stripe.invoice.paid", json.loads(body))
+    assert "stripe-signature" not in found["headers"]
+    # It is sent again with another number of addresses that have not taken it.
+    body = body.replace(b'"pending_webhooks": 2', b'"pending_webhooks": 1')
+    again = await hook(pulse, source, stripe(body), body)
+    assert (again.status_code, again.json()) == (202, {**answer.json(), "deduplicated": True})
+    assert await pulse.count(acme) == 1
+
+
+async def test_an_event_of_slack(pulse: Installation, acme: Tenant) -> None:
+    source = await pulse.source(acme, "slack", SECRET)
+    body = json.dumps(
+        {"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention", "text": "hello"}}
+    ).encode()
+    answer = await hook(pulse, source, slack(body), body)
+    found = await message(pulse, acme, answer)
+    assert (found["type"], found["payload"]["event"]["text"]) == ("slack.app_mention", "hello")
+    again = await hook(pulse, source, {**slack(body), "x-slack-retry-num": "1"}, body)
+    assert again.json() == {**answer.json(), "deduplicated": True}
+
+
+async def test_slack_is_told_that_somebody_is_here(pulse: Installation, acme: Tenant) -> None:
+    source = await pulse.source(acme, "slack", SECRET)
+    body = b'{"token": "t", "challenge": "3eZbrw1aBm2rZgRNFdxV", "type": "url_verification"}'
+    answer = await hook(pulse, source, slack(body), body)
+    assert (answer.status_code, answer.json()) == (200, {"challenge": json.loads(body)["challenge"]})
+    assert (await hook(pulse, source, slack(body, "another secret of somebody"), body)).status_code == 401
+    assert await pulse.count(acme) == 0
+
+
+async def test_a_slash_command_is_refused_and_says_what_is_taken(pulse: Installation, acme: Tenant) -> None:
+    source = await pulse.source(acme, "slack", SECRET)
+    body = b"command=%2Fdeploy&text=now"
+    headers = {**slack(body), "content-type": "application/x-www-form-urlencoded"}
+    answer = await hook(pulse, source, headers, body)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "Events API" in answer.json()["detail"]
 
 
 async def test_a_delivery_without_a_signature(pulse: Installation, acme: Tenant) -> None:

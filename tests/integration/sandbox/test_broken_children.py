@@ -3,12 +3,16 @@
 The child here is a Python program that speaks the protocol, wrongly in one of many ways.
 """
 
+import asyncio
 import itertools
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import anyio
 import pytest
 
 from pulse.core.errors import SandboxStopped
@@ -24,7 +28,7 @@ def raw(data):
     except BrokenPipeError: pass
 BODY = '{"log":[],"errors":[],"reasons":[],"kept":[],"globals":{},"tooLarge":[]}'
 def done(h, **more): say({"t": "done", "n": h["n"], "id": h["id"], "status": "success", **more}, BODY)
-def wait(h, asks): say({"t": "wait", "n": h["n"], "id": h["id"]}, asks)
+def wait(h, asks): say({"t": "wait", "n": h["n"], "id": h["id"], "plans": [0] * asks.count('"seq"')}, asks)
 def verdict(h, text): say({"t": "done", "n": h["n"], "id": h["id"], "status": "success"}, text)
 def hang():
     while sys.stdin.buffer.readline(): pass
@@ -67,13 +71,14 @@ drops = []
 mode = sys.argv[1]
 if mode == "never ready": hang()
 if mode == "dies at once": os._exit(3)
+while mode.startswith("/") and not os.path.exists(mode): pass
 if mode == "garbage first": raw(b"hello\n"); hang()
 if mode == "speaks unasked": raw(b'{"t":"ready"}\n{"t":"done","n":1,"id":"x","status":"success"}\n'); hang()
 say({"t": "ready"})
 for line in sys.stdin.buffer:
     header = json.loads(line.split(b"\t")[0])
     if header["t"] == "run":
-        WAYS[mode](header)
+        WAYS["good" if mode.startswith("/") else mode](header)
     elif header["t"] == "drop":
         drops.append(header["id"]); say({"t": "dropped", "n": header["n"], "id": header["id"]})
     else:
@@ -153,6 +158,33 @@ async def test_trouble_is_over_when_a_process_starts_again() -> None:
             await evaluate(sandbox, "x", tenant())
         assert (await evaluate(sandbox, "x", tenant())).status == "success"
         assert sandbox.trouble is None
+
+
+async def test_trouble_ends_by_itself() -> None:
+    """Whoever is told that the platform is not ready sends it nothing that would make it try again."""
+    start, _ = children("good", "dies at once", "good")
+    async with running(LIMITS, start) as sandbox:
+        await evaluate(sandbox, "x", tenant())
+        with pytest.raises(SandboxStopped, match=r"cannot be started: it ended before it was ready\. `pulse doctor`"):
+            await evaluate(sandbox, "x", tenant())
+        while sandbox.trouble is not None:
+            await anyio.wait_all_tasks_blocked()
+
+
+async def test_a_child_is_not_late_because_its_platform_was_frozen(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    start, started = children("good", str(told))
+    async with running(replace(LIMITS, boot_ms=1_000), start) as sandbox:
+        await evaluate(sandbox, "x", tenant())
+        evaluation = asyncio.create_task(evaluate(sandbox, "x", tenant()))
+        while len(started) < 2:
+            await anyio.wait_all_tasks_blocked()
+        # Until the loop has stood still for longer than a child may take.
+        stands_still_until = time.monotonic() + 1.5
+        while time.monotonic() < stands_still_until:
+            pass
+        told.touch()
+        assert (await evaluation).status == "success"
 
 
 async def test_effects_that_a_child_invents_reach_no_more_than_the_tenants_own() -> None:

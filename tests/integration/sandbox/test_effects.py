@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from pulse.sandbox.port import Answer
+import pytest
+
+from pulse.core.errors import LeaseLost
+from pulse.sandbox.port import Answer, Asked, Job
 from tests import sandbox_support as support
-from tests.sandbox_support import Call, Echo, Held, body, ending, evaluate, failed, ok, plan, result, running, tenant
+from tests.sandbox_support import Echo, Held, body, ending, evaluate, failed, ok, plan, result, running, tenant
 
 
 async def test_many_messages_wait_in_one_process_and_are_answered_in_any_order() -> None:
@@ -36,21 +40,60 @@ async def test_a_thousand_effects_and_no_more() -> None:
     assert [call.seq for call in effects.calls] == list(range(1, 1001))
 
 
-async def test_32_effects_of_a_message_at_once() -> None:
+async def test_scripts_get_one_answer_at_a_time_in_the_order_in_which_calls_return() -> None:
+    """Between two answers they run as far as they can: what they ask for next comes before the next answer."""
     effects = Held()
-    script = "___result___ = (await Promise.all(Array.from({ length: 100 }, (_, i) => call(i)))).length"
+    script = """
+        const order = [];
+        const chain = async (name) => { await call(name); order.push(name); for (let i = 0; i < 50; i++) await null;
+                                        order.push(await call(name + ' again')); };
+        await Promise.all(['a', 'b', 'c'].map(chain)); ___result___ = order"""
     async with running() as sandbox:
         task = asyncio.create_task(evaluate(sandbox, script, tenant(), effects))
-        asked: list[Call] = []
-        while len(asked) < 100:
-            asked.append((await effects.next(1))[0])
-            if len(asked) >= 32:
-                effects.answer(asked[len(asked) - 32], ok(1))
-        for call in asked[-31:]:
-            effects.answer(call, ok(1))
-        assert result(await task) == 100
-    assert effects.most_at_once == 32
-    assert [call.seq for call in asked] == list(range(1, 101))
+        first = await effects.next(3)
+        for call in reversed(first):
+            effects.answer(call, ok(None))
+        again = await effects.next(3)
+        for call in again:
+            effects.answer(call, ok(call.arguments[0]))
+        assert result(await task) == ["c", "b", "a", "c again", "b again", "a again"]
+    assert [call.seq for call in again] == [4, 5, 6]
+
+
+class Refuses(Echo):
+    """Lets nothing go on after the first effect."""
+
+    def __init__(self, *, at_rest: bool) -> None:
+        super().__init__()
+        self._at_rest = at_rest
+
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        if self._at_rest and 1 in waiting:
+            raise LeaseLost
+
+    async def call(self, job: Job, asked: Asked) -> Answer:
+        if not self._at_rest:
+            raise LeaseLost
+        return await super().call(job, asked)
+
+
+@pytest.mark.parametrize("at_rest", [True, False])
+async def test_an_effect_can_end_the_evaluation(at_rest: bool) -> None:
+    of = tenant()
+    async with running() as sandbox:
+        with pytest.raises(LeaseLost):
+            await evaluate(sandbox, "await call(1); ___result___ = 1", of, Refuses(at_rest=at_rest))
+        assert result(await evaluate(sandbox, "___result___ = 'goes on'", of)) == "goes on"
+
+
+async def test_an_answer_can_say_what_the_log_tells_of_it() -> None:
+    told = Answer(ok=True, payload=b"1", at=1_700_000_001_000, log=b'{"type":"api","service":"http"}')
+    script = "await call(1); ___result___ = Date.now()"
+    async with running() as sandbox:
+        verdict = await evaluate(sandbox, script, tenant(), Fails(told))
+    [entry] = [entry for entry in body(verdict)["log"] if entry["type"] == "api"]
+    assert (entry["service"], entry["entityType"]) == ("http", "Event")
+    assert result(verdict) == told.at
 
 
 async def test_an_effect_that_nobody_waits_for_is_waited_for() -> None:

@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
 from pulse.sandbox.deno.limits import MIB, Limits
 from pulse.sandbox.deno.pool import DenoSandbox
-from pulse.sandbox.port import Answer, Job, Tenant, Verdict
+from pulse.sandbox.port import Answer, Asked, Job, Tenant, Verdict
 from tests import sandbox_support as support
 from tests.integration.sandbox.hostile import endless, escapes, memory, output, recursion, tampering
 from tests.integration.sandbox.hostile.case import ANYTHING, CANARY, Case
@@ -38,9 +38,9 @@ LARGEST = (
 class Answers(support.Echo):
     """Like Echo; what is asked to fail, fails."""
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
-        answer = await super().call(job, seq, function, arguments)
-        return support.failed("refused", "As you wish") if arguments[:1] == ["fail"] else answer
+    async def call(self, job: Job, asked: Asked) -> Answer:
+        answer = await super().call(job, asked)
+        return support.failed("refused", "As you wish") if asked.arguments[:1] == ["fail"] else answer
 
 
 @dataclass

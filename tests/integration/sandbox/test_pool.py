@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import replace
 
-from pulse.sandbox.port import Answer, Job, Verdict
+from pulse.sandbox.port import Answer, Asked, Job, Verdict
 from tests import sandbox_support as support
 from tests.sandbox_support import QUICK, Held, body, ending, evaluate, job, ok, result, running, tenant, with_limits
 
@@ -196,9 +196,9 @@ def hold_up(until: float) -> None:
 class Stubborn(Held):
     """An effect that cannot be cancelled."""
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[object]) -> Answer:
+    async def call(self, job: Job, asked: Asked) -> Answer:
         try:
-            return await super().call(job, seq, function, arguments)
+            return await super().call(job, asked)
         except asyncio.CancelledError:
             return ok("too late")
 

@@ -148,7 +148,7 @@ class StillClock:
 @contextlib.asynccontextmanager
 async def pair(mode: Mode) -> AsyncIterator[Pair]:
     async with running(with_limits(realm=mode)) as sandbox:
-        sandbox._clock = cast(Any, StillClock())
+        sandbox._asking._clock = cast(Any, StillClock())
         yield Pair(sandbox)
 
 

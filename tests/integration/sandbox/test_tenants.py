@@ -2,10 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
 
 from pulse.sandbox.deno.pool import DenoSandbox
-from pulse.sandbox.port import Answer, Job, Tenant
+from pulse.sandbox.port import Answer, Asked, Job, Tenant
 from tests import sandbox_support as support
 from tests.sandbox_support import SMALL, Echo, Held, evaluate, ok, result, running, tenant, with_limits
 
@@ -93,10 +92,10 @@ class Turnstile(Echo):
     sandbox: DenoSandbox | None = None
     seen: list[int] = field(default_factory=list)
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
+    async def call(self, job: Job, asked: Asked) -> Answer:
         assert self.sandbox is not None
         self.seen.append(sum(house.has_turn for house in self.sandbox._all_houses()))
-        return await super().call(job, seq, function, arguments)
+        return await super().call(job, asked)
 
 
 async def test_no_more_run_than_there_are_turns_and_all_finish() -> None:

@@ -165,7 +165,7 @@ async def rooms(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Room, Roo
         running(with_limits(realm="fresh")) as unused,
     ):
         for sandbox in (used, unused):
-            sandbox._clock = cast(Any, StillClock())
+            sandbox._asking._clock = cast(Any, StillClock())
         yield Room(used, "used"), Room(unused, "unused")
 
 

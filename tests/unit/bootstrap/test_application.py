@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pulse.bootstrap.application import load_application, require_migrated
+from pulse.bootstrap.joining.application import load_application, require_migrated
 from pulse.core.errors import Misconfigured, Unavailable
 from pulse.engine.engine import Engine
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pulse.bootstrap.platform import OpenData
-from pulse.bootstrap.serving import Running, _listen, find_running, url_of
+from pulse.bootstrap.running import Running, find_running
+from pulse.bootstrap.serving import _listen, url_of
 from pulse.bootstrap.settings import load_settings
 from pulse.bootstrap.wiring import master_keys, write_private
 from pulse.core.errors import AlreadyRunning, Misconfigured, StorageReadOnly

@@ -16,7 +16,28 @@ NAMES: dict[str, tuple[Any, str]] = {
     "PULSE_BUS_URL": (None, "redis://127.0.0.1:6379"),
     "REDIS_URL": (None, "redis://127.0.0.1:6380"),
     "PULSE_SECRET_KEY": (None, "a-secret-key"),
+    "PULSE_PUBLIC_URL": (None, "https://pulse.example.com"),
+    "PULSE_OIDC_ISSUER": (None, "https://id.example.com"),
+    "PULSE_OIDC_CLIENT_ID": (None, "pulse"),
+    "PULSE_OIDC_CLIENT_SECRET": (None, "a secret"),
+    "PULSE_OIDC_NAME": (None, "Example"),
+    "PULSE_OIDC_CREATE_USERS": ("no", "yes"),
+    "STRIPE_SECRET_KEY": (None, "sk_test_1"),
+    "STRIPE_WEBHOOK_SECRET": (None, "whsec_new,whsec_old"),
+    "PULSE_STRIPE_URL": ("https://api.stripe.com", "http://127.0.0.1:12111"),
     "PULSE_APP": (None, "shop:engine"),
+    "PULSE_MAIL_URL": (None, "smtp://localhost:2525"),
+    "PULSE_MAIL_FROM": (None, "Pulse <pulse@example.org>"),
+    "EGRESS_ALLOW": (None, "10.0.0.0/8"),
+    "AWS_REGION": ("us-east-2", "eu-west-1"),
+    "PULSE_AWS_AMBIENT": ("no", "yes"),
+    "EMBEDDING_MODEL_ID": (None, "mcf_1"),
+    "ASSISTANT_VECTOR_BACKEND": ("database", "pinecone"),
+    "PINECONE_HOST": (None, "index.example.org"),
+    "PINECONE_API_KEY": (None, "a key"),
+    "ASSISTANT_WORKFLOW_ORG_ID": (None, "org_1"),
+    "ASSISTANT_WORKFLOW_ENV_ID": (None, "env_1"),
+    "PULSE_TRUSTED_PROXIES": (None, "10.0.0.0/8,192.0.2.1"),
     "MAX_MESSAGE_BYTES": (1 << 20, "2048"),
     "MESSAGE_TIMEOUT": (900_000, "1000"),
     "MESSAGE_RETENTION_DAYS": (30, "7"),
@@ -128,6 +149,9 @@ def test_a_file_that_cannot_be_read(file: Path, monkeypatch: pytest.MonkeyPatch,
         ("MAX_MESSAGE_BYTES", str(17 << 20)),
         ("MESSAGE_TIMEOUT", "99"),
         ("MESSAGE_RETENTION_DAYS", "0"),
+        ("PULSE_AWS_AMBIENT", "perhaps"),
+        ("PULSE_OIDC_CREATE_USERS", "maybe"),
+        ("ASSISTANT_VECTOR_BACKEND", "openai"),
         ("CACHE_REFRESH_SECONDS", "-1"),
         ("RESULTS_LAYOUT", "both"),
         ("SANDBOX_REALM", "shared"),
@@ -158,6 +182,7 @@ SECRET = "hunter2/x@y"
     ("name", "text"),
     [
         ("PULSE_SECRET_KEY", SECRET),
+        ("PULSE_OIDC_CLIENT_SECRET", SECRET),
         ("PULSE_SECRET_KEY", f"new,{SECRET}"),
         ("PULSE_DATABASE_URL", f"postgresql://pulse:{SECRET}@db.example:5432/pulse"),
         ("PULSE_DATABASE_URL", f"postgresql+asyncpg://:{SECRET}@/pulse"),
@@ -165,6 +190,8 @@ SECRET = "hunter2/x@y"
         ("PULSE_OBJECTS_URL", f"s3://bucket/prefix?aws_secret_access_key={SECRET}"),
         ("PULSE_BUS_URL", f"redis://:{SECRET}@redis.example:6379/0"),
         ("REDIS_URL", f"redis://redis.example?username=pulse&password={SECRET}"),
+        ("STRIPE_SECRET_KEY", f"sk_live_{SECRET}"),
+        ("STRIPE_WEBHOOK_SECRET", f"whsec_1,{SECRET}"),
     ],
 )
 def test_secrets_are_masked(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,3 +223,22 @@ def test_what_is_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().resolved_database_url == "sqlite+aiosqlite:///.pulse/pulse.db"
     monkeypatch.setenv("PULSE_DATABASE_URL", "postgresql://db/pulse")
     assert not load_settings().is_embedded
+
+
+def test_the_public_address_has_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().own_address is None
+    monkeypatch.setenv("PULSE_PUBLIC_URL", "https://pulse.example.com:8443/")
+    assert load_settings().own_address == "https://pulse.example.com:8443"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("pulse.example.com", "ftp://pulse.example.com", "https://", "https://[pulse", "https://a b.example.com"),
+        *("https://pulse.example.com/pulse", "https://pulse.example.com?a", "https://a:b@pulse.example.com"),
+    ],
+)
+def test_what_is_no_public_address(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_PUBLIC_URL", text)
+    with pytest.raises(Misconfigured, match="PULSE_PUBLIC_URL must"):
+        _ = load_settings().own_address

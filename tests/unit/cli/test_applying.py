@@ -117,14 +117,6 @@ def test_faults_have_their_path(changes: dict[str, Any], path: str) -> None:
     assert path in [fault.path for fault in told.value.faults]
 
 
-def test_what_is_not_evaluated_yet_is_said_before_anything_is_sent() -> None:
-    document = changed()
-    document["entities"]["act"]["entityType"] = "prompt"
-    with pytest.raises(InvalidFields) as told:
-        check_contents(document)
-    assert [fault.code for fault in told.value.faults] == ["not_supported"]
-
-
 @pytest.mark.parametrize("mode", ["Multi", "Iterable"])
 def test_modes_that_look_at_a_value_have_no_faults(mode: str) -> None:
     document = changed()

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulse.core import retry
+from pulse.core.errors import LeaseLost, Unavailable
 from pulse.core.retry import backoff_ms
 
 
@@ -30,3 +32,24 @@ def test_the_pause_is_never_longer_than_the_longest_and_never_shorter_than_nothi
 @given(st.integers(1, 200), st.integers(1, 10**6))
 def test_a_later_attempt_never_waits_less(attempt: int, base: int) -> None:
     assert backoff_ms(attempt, base, 10**9, 1.0) <= backoff_ms(attempt + 1, base, 10**9, 1.0)
+
+
+async def test_what_is_away_is_tried_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "RETRY_S", 0)
+    away, heard = [Unavailable("first"), Unavailable("second")], []
+
+    async def attempt() -> str:
+        if away:
+            raise away.pop(0)
+        return "stored"
+
+    assert await retry.once_available(attempt, lambda error: heard.append(error.message)) == "stored"
+    assert heard == ["first", "second"]
+
+
+async def test_what_is_lost_is_not_tried_again() -> None:
+    async def attempt() -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        await retry.once_available(attempt, lambda error: pytest.fail(error.message))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pulse.effects.calls import ScriptEffects
+from pulse.effects.functions import ScriptEffects
 from pulse.evaluator.evaluate import Evaluator
 from pulse.sandbox.port import Sandbox
 from pulse.tenancy.variables import NONE, Variables, VariableStore
@@ -38,4 +38,4 @@ def evaluator(
     versions: tuple[WorkflowVersion, ...] = (),
 ) -> Evaluator:
     catalog = catalog_of(Kept(list(workflows)), *versions)
-    return Evaluator(catalog, KeptVariables(variables), sandbox, effects or ScriptEffects({}), Stopped())
+    return Evaluator(catalog, KeptVariables(variables), sandbox, effects or ScriptEffects([], Stopped()), Stopped())

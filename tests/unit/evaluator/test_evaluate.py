@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from pulse.core.clock import parse_iso
 from pulse.core.errors import SandboxStopped, StorageDown
-from pulse.effects.calls import Call, ScriptEffects
+from pulse.effects.calls import Call, Effect, Nothing
+from pulse.effects.functions import ScriptEffects
 from pulse.evaluator.evaluate import seed_of
 from pulse.messages.records import NewMessage, Outcome
-from pulse.sandbox.port import Effects, Job, Tenant, Verdict
+from pulse.sandbox.port import Asked, Effects, Job, Tenant, Verdict
 from pulse.tenancy.variables import Variables
 from pulse.workflows.records import Workflow
-from tests.unit.evaluator.evaluating import NOW, evaluator
+from tests.unit.evaluator.evaluating import NOW, Stopped, evaluator
 from tests.unit.evaluator.fake_sandbox import FakeSandbox, work
 from tests.unit.workflows.drawn import inline, workflow
 from tests.unit.workflows.kept import version_of
@@ -192,7 +193,7 @@ class Asking(FakeSandbox):
         for _ in range(2):
             effects.begin()
             self.answers = [
-                json.loads((await effects.call(job, seq, function, [{}])).payload)
+                json.loads((await effects.call(job, Asked(seq, function, [], job.plans[0].id))).payload)
                 for seq, function in enumerate(self.functions, 1)
             ]
         return await super().evaluate(job, effects)
@@ -212,13 +213,16 @@ async def test_an_installation_without_effects_says_so() -> None:
 
 
 async def test_what_an_effect_leaves_for_the_end_leaves_once_with_the_outcome() -> None:
-    async def send(call: Call) -> str:
+    async def send(call: Call, _: Nothing) -> str:
+        return f"msg_{call.work.id}_{call.seq}"
+
+    async def leave(call: Call, _: Nothing) -> None:
         child = NewMessage(f"msg_{call.work.id}_{call.seq}", "org_1", "env_1", "x", b"{}", NOW)
         call.family.children[child.id] = child
-        return child.id
 
     sandbox = Asking("send", "send")
-    outcome = await evaluator(sandbox, workflow(DRAWN), effects=ScriptEffects({"send": send})).evaluate(work())
+    effects = ScriptEffects([Effect("send", "send()", "Sends.", Nothing, send, leave=leave)], Stopped())
+    outcome = await evaluator(sandbox, workflow(DRAWN), effects=effects).evaluate(work())
     assert sandbox.answers == ["msg_msg_1_1", "msg_msg_1_2"]
     assert [child.id for child in outcome.children] == ["msg_msg_1_1", "msg_msg_1_2"]
 

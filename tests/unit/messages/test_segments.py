@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pulse.core.errors import Misconfigured
 from pulse.messages import reading
-from pulse.messages.segments import HOUR_MS, hour_of, object_key, pack, unpack
+from pulse.messages.keeping.segments import HOUR_MS, hour_of, object_key, pack, unpack
 
 
 def line(message_id: str, **more: object) -> bytes:

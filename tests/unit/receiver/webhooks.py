@@ -43,3 +43,14 @@ def standard(
     at = int(time.time()) if sent_at is None else sent_at
     signature = standard_signature(body, secret, message_id, at)
     return {"webhook-id": message_id, "webhook-timestamp": str(at), "webhook-signature": signature}
+
+
+def stripe(body: bytes = BODY, secret: str = SECRET, sent_at: int | None = None) -> dict[str, str]:
+    at = int(time.time()) if sent_at is None else sent_at
+    return {"stripe-signature": f"t={at},v1={hex_of(secret, f'{at}.'.encode() + body)},v0={'0' * 64}"}
+
+
+def slack(body: bytes = BODY, secret: str = SECRET, sent_at: int | None = None) -> dict[str, str]:
+    at = int(time.time()) if sent_at is None else sent_at
+    signature = f"v0={hex_of(secret, f'v0:{at}:'.encode() + body)}"
+    return {"x-slack-signature": signature, "x-slack-request-timestamp": str(at)}

@@ -4,15 +4,16 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from pulse.sandbox.deno.flight import Flight
 from pulse.sandbox.deno.house import House
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.process import DenoProcess
 from pulse.sandbox.deno.wire import Said
-from pulse.sandbox.port import Answer, Effects, Job, Plan, Tenant, Verdict
+from pulse.sandbox.port import Answer, Asked, Effects, Job, Plan, Tenant, Verdict
 
 TENANT = Tenant("organization", "environment")
 _numbers = itertools.count(1)
@@ -22,7 +23,10 @@ class NoEffects:
     def begin(self) -> None:
         return None
 
-    async def call(self, job: Job, seq: int, function: str, arguments: list[Any]) -> Answer:
+    def rest(self, waiting: AbstractSet[int]) -> None:
+        return None
+
+    async def call(self, job: Job, asked: Asked) -> Answer:
         raise AssertionError("no effect was expected")
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from pulse.sandbox.deno.command import find_deno
-from pulse.sandbox.functions import FUNCTIONS, effect_names
+from pulse.sandbox.functions import EFFECTS, FUNCTIONS
 from tests.sandbox_support import evaluate, result, running, tenant, with_limits
 
 # What V8 puts into any realm by itself; `console` is there too, and the kernel replaces it.
@@ -29,7 +29,7 @@ async def test_the_list_is_what_a_realm_offers() -> None:
             del offered[extra]
         added = {name: kind for name, kind in offered.items() if name not in bare}
         assert added.pop("__prompt_count__") == "number"
-        assert set(added) == {function.name for function in FUNCTIONS}
+        assert set(added) == {function.name for function in FUNCTIONS} | {*EFFECTS}
         assert set(added.values()) == {"function"}
         assert "console" in offered
 
@@ -40,4 +40,4 @@ def test_every_function_is_told_of_once_and_well() -> None:
     for function in FUNCTIONS:
         assert f"{function.name}(" in function.signature
         assert function.summary.endswith(".")
-    assert set(effect_names()) == {function.name for function in FUNCTIONS if function.kind == "effect"}
+    assert not {*EFFECTS} & {*names}

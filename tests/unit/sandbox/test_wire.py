@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from pulse.sandbox.deno import wire
 from pulse.sandbox.deno.wire import BrokenFrame, Said
-from pulse.sandbox.port import Answer, Job, Plan, Surroundings, Tenant, Trial
+from pulse.sandbox.port import Answer, Asked, Job, Plan, Surroundings, Tenant, Trial
 from tests.unit.sandbox.doubles import job
 
 BODY = b'{"log":[],"errors":[],"reasons":[],"kept":[],"globals":{},"tooLarge":[]}'
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+ONE = job(plans=(Plan("p1", "{}"), Plan("p2", "{}")))
+
+
+def said(plans: list[int]) -> Said:
+    """The header of a frame that asks for effects of these plans."""
+    return Said(t="wait", plans=plans)
 
 
 def parts(frame: bytes) -> tuple[dict[str, object], bytes]:
@@ -107,16 +115,23 @@ def test_headers_that_are_refused(line: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(line: bytes) -> None:
     try:
-        said, payload = wire.read_frame(line)
-        wire.read_verdict(said, payload, 1000)
-        wire.read_asks(payload)
+        header, payload = wire.read_frame(line)
+        wire.read_verdict(header, payload, 1000)
+        wire.read_asks(payload, header, ONE)
     except BrokenFrame:
         pass
 
 
 def test_asks_are_read_and_their_arguments_only_when_needed() -> None:
-    asks = wire.read_asks(b'[{"seq":1,"fn":"call","args":[1,{"a":null}]},{"seq":2,"fn":"other","args":[],"more":1}]')
-    assert [(ask.seq, ask.fn, ask.arguments()) for ask in asks] == [(1, "call", [1, {"a": None}]), (2, "other", [])]
+    payload = b'[{"seq":1,"fn":"call","args":[1,{"a":null}]},{"seq":2,"fn":"other","args":[],"more":1}]'
+    asks = wire.read_asks(payload, said([0, 1]), ONE)
+    assert asks == [Asked(1, "call", [1, {"a": None}], "p1"), Asked(2, "other", [], "p2")]
+
+
+@pytest.mark.parametrize("plans", [[], [2], [-3], [0, 0]])
+def test_asks_of_no_plan_of_the_message_are_refused(plans: list[int]) -> None:
+    with pytest.raises(BrokenFrame):
+        wire.read_asks(b'[{"seq":1,"fn":"call","args":[]}]', said(plans), ONE)
 
 
 @pytest.mark.parametrize(
@@ -126,25 +141,29 @@ def test_asks_are_read_and_their_arguments_only_when_needed() -> None:
 )
 def test_asks_that_are_refused(asks: bytes) -> None:
     with pytest.raises(BrokenFrame):
-        wire.read_asks(asks)
+        wire.read_asks(asks, said([0]), ONE)
 
 
 @pytest.mark.parametrize("arguments", [b"{}", b"1", b'"x"', b"[1e999]", b"[" * 100_000 + b"]" * 100_000], ids=range(5))
 def test_arguments_that_no_python_reads_fail_their_effect_only(arguments: bytes) -> None:
-    [ask] = wire.read_asks(b'[{"seq":1,"fn":"call","args":%b}]' % arguments) if len(arguments) < 100 else [unread()]
-    assert ask.arguments() is None
-    answer = wire.bad_arguments(ask.fn)
+    if len(arguments) < 100:
+        [ask] = wire.read_asks(b'[{"seq":1,"fn":"call","args":%b}]' % arguments, said([0]), ONE)
+    else:
+        ask = unread()
+    assert not ask.is_readable
+    answer = wire.bad_arguments(ask.function)
     assert not answer.ok
     assert json.loads(answer.payload)["code"] == "invalid_arguments"
 
 
-def unread() -> wire.Ask:
-    return wire.Ask(1, "call", msgspec.Raw(b"[" * 100_000 + b"]" * 100_000))
+def unread() -> Asked:
+    """What the reader of the whole frame would not even take apart."""
+    return wire.AskFrame(1, "call", msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)).by("p1")
 
 
 def test_a_verdict_is_read() -> None:
-    said = Said(t="done", status="success", workflow="w", workflow_name="W", version=3, code="x")
-    verdict = wire.read_verdict(said, BODY, 1000)
+    done = Said(t="done", status="success", workflow="w", workflow_name="W", version=3, code="x")
+    verdict = wire.read_verdict(done, BODY, 1000)
     assert (verdict.status, verdict.workflow_id, verdict.workflow_name) == ("success", "w", "W")
     assert (verdict.workflow_version, verdict.code, verdict.body) == (3, "x", BODY)
 

@@ -8,9 +8,10 @@ import pytest
 
 from pulse.core.errors import Forbidden, InvalidFields, NotFound, Unauthenticated
 from pulse.tenancy import access
-from pulse.tenancy.access import OPERATOR, Authenticator, Principal, authorize
+from pulse.tenancy.access import OPERATOR, SCRIPTS, Authenticator, Principal, authorize
 from pulse.tenancy.keys import PresentedKey
 from pulse.tenancy.records import ApiKey
+from pulse.tenancy.roles import PERMISSIONS
 from tests.unit.tenancy.conftest import Stores
 
 
@@ -47,7 +48,7 @@ async def test_a_key_is_looked_up_once_in_a_while(stores: Stores) -> None:
         with later():
             await authenticator.authenticate(header)
         assert looked_up.call_count == 2
-        authenticator.forget()
+        authenticator.forget_all()
         await authenticator.authenticate(header)
         assert looked_up.call_count == 3
 
@@ -68,7 +69,7 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(stores: Sto
     async def found_just_before(presented: PresentedKey) -> ApiKey | None:
         found = await find(presented)
         await stores.tenancy.revoke_key(key.organization_id, key.id)
-        authenticator.forget()
+        authenticator.forget_all()
         return found
 
     with patch.object(stores.tenancy, "find_key", found_just_before):
@@ -98,13 +99,17 @@ async def test_uses_are_told_once(stores: Stores) -> None:
     key, header = await made_key(stores)
     authenticator = Authenticator(stores.tenancy)
     await authenticator.authenticate(header)
-    await authenticator.authenticate(header)
     used = authenticator.take_uses()
     assert used.keys() == {key.id}
     assert authenticator.take_uses() == {}
     await stores.tenancy.note_use(used)
     (shown,) = await stores.tenancy.keys(key.organization_id)
     assert shown.last_used_at == used[key.id]
+    await stores.tenancy.note_use({key.id: used[key.id] - 1_000})
+    (shown,) = await stores.tenancy.keys(key.organization_id)
+    assert shown.last_used_at == used[key.id], "an older use that is told of later is no news"
+    await authenticator.authenticate(header)
+    assert authenticator.take_uses().keys() == {key.id}, "one that is still known is used, too"
 
 
 async def test_the_local_token_is_the_operator(stores: Stores) -> None:
@@ -150,8 +155,29 @@ def test_rights() -> None:
     authorize(reader, "messages:read")
     with pytest.raises(Forbidden, match="messages:delete"):
         authorize(reader, "messages:delete")
-    for action in access.SYSTEM_ACTIONS:
+    for action in (name for name, permission in PERMISSIONS.items() if not permission.keys):
         authorize(OPERATOR, action)
         for principal in (everything, Principal("o", "e", "k", (action,))):
-            with pytest.raises(Forbidden, match="pulse command"):
+            with pytest.raises(Forbidden, match=r"use the pulse command|sign in"):
                 authorize(principal, action)
+
+
+async def test_a_key_ends_on_time_though_it_is_remembered(stores: Stores) -> None:
+    now = stores.clock.now_ms()
+    _, text = await stores.tenancy.create_key(await stores.environment(), "brief", (), now + 2_000)
+    authenticator = Authenticator(stores.tenancy)
+    principal = await authenticator.authenticate(f"Bearer {text}")
+    assert principal.expires_at == now + 2_000
+    stores.clock.ms = now + 2_000
+    with patch("time.monotonic", return_value=time.monotonic() + 2.1), pytest.raises(Unauthenticated):
+        await authenticator.authenticate(f"Bearer {text}")
+
+
+def test_scripts_may_do_what_users_may() -> None:
+    scripts = Principal("o", "e", SCRIPTS)
+    for name, permission in PERMISSIONS.items():
+        if permission.keys and permission.is_held_by("User"):
+            authorize(scripts, name)
+        else:
+            with pytest.raises(Forbidden):
+                authorize(scripts, name)

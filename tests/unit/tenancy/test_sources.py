@@ -103,8 +103,8 @@ async def test_a_source_is_read_once_in_a_while_and_a_change_is_seen_at_once(sto
 
 async def test_what_cannot_be(stores: Stores) -> None:
     environment, other = await stores.environment(), await stores.environment("Other")
-    with pytest.raises(InvalidFields, match="github, standard, hmac, none"):
-        await stores.sources.create(environment, "a", "stripe")
+    with pytest.raises(InvalidFields, match="github, stripe, slack, standard, hmac, none"):
+        await stores.sources.create(environment, "a", "carrier pigeon")
     with pytest.raises(InvalidFields, match="no signature"):
         await stores.sources.create(environment, "a", "none", SECRET)
     source = await stores.sources.create(environment, "a", "none")

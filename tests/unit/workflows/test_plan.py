@@ -229,3 +229,39 @@ def test_another_version_or_name_is_another_plan() -> None:
     assert len(ids) == 4
     quiet: list[dict[str, Any]] = [{"priority": 1}, {"description": "words"}, {"revision": 5}, {"is_active": False}]
     assert {plan_id(DATA, START, ACT, **more) for more in quiet} == {plan_id(DATA, START, ACT)}
+
+
+# ---- prompts -----------------------------------------------------------------------------------------------------
+
+
+def prompted(**fields: Any) -> dict[str, Any]:
+    """What a prompt of these fields compiles to."""
+    ask = entity("ask", "prompt", **fields)
+    return node_of(compiled(referenced(place("start", place("ask")), start={}, ask={}), START, ask), "ask")
+
+
+def test_a_prompt_asks_its_model_for_what_its_text_says() -> None:
+    node = prompted(prompt="Summarise {{payload.text}}!", modelConfigurationId="mcf_1", imageRecognition=True)
+    assert node["promptParts"] == ["Summarise ", {"name": "payload.text", "path": ["payload", "text"]}, "!"]
+    assert (node["asks"], node["model"], node["imageRecognition"]) == (True, "mcf_1", True)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x = await promptCallUniversal(modelConfiguration, 'hello')",
+        "await executePromptWithModel ()",
+        "answer = await promptCallToken(TOKEN, 'hello', URL)",
+    ],
+)
+def test_a_prompt_whose_script_calls_a_model_asks_nothing_itself(script: str) -> None:
+    assert prompted(prompt="Hello", postScript=script)["asks"] is False
+    assert prompted(prompt="Hello", script=script)["asks"] is False
+
+
+def test_a_prompt_without_a_text_asks_nothing() -> None:
+    assert prompted(postScript="x = latestPromptResponse()")["asks"] is False
+
+
+def test_the_older_name_of_the_model_is_understood() -> None:
+    assert prompted(prompt="Hello", modelId="mcf_2")["model"] == "mcf_2"

@@ -147,11 +147,6 @@ def test_faults_have_their_place(data: Any, found: list[tuple[str, str]]) -> Non
     assert faults_of(data) == found
 
 
-def test_a_prompt_is_not_evaluated_yet() -> None:
-    ask = entity("ask", "prompt")
-    assert faults_of(started(place("ask"), ask={}), START, ask) == [(f"{ROOT}.children.0", "not_supported")]
-
-
 def test_a_mode_of_the_entity_is_checked_like_one_of_the_node() -> None:
     assert faults_of(started(), entity("start", "event", tfCondition="Sideways")) == [
         (f"{ROOT}.tfCondition", "unknown_mode")

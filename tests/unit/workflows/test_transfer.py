@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from pulse.bootstrap.demo import example_documents
 from pulse.core.errors import InvalidFields
 from pulse.workflows.records import Entity, Workflow
-from pulse.workflows.transfer import check_document, file_name, to_document, with_ids
+from pulse.workflows.transfer import (
+    check_document,
+    file_name,
+    to_document,
+    with_configuration_ids,
+    with_configuration_names,
+    with_ids,
+)
 from tests.unit.workflows.drawn import (
     ENVIRONMENT,
     ORGANIZATION,
@@ -137,6 +144,32 @@ def test_through_yaml_and_back() -> None:
     document = to_document(workflow(DATA, description="täglich"), known(START, ACT))
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     assert to_document(*applied(yaml.safe_load(text))) == document
+
+
+@pytest.mark.parametrize(
+    ("fields", "written"),
+    [
+        ({"modelConfigurationId": "mcf_1", "prompt": "Hi"}, {"modelConfiguration": "Fast", "prompt": "Hi"}),
+        ({"modelConfigurationId": "", "modelId": "mcf_1"}, {"modelConfiguration": "Fast"}),
+        # Not read beside the other: kept as it is.
+        ({"modelConfigurationId": "mcf_1", "modelId": "gpt"}, {"modelConfiguration": "Fast", "modelId": "gpt"}),
+        ({"modelConfigurationId": "mcf_2", "modelId": "mcf_1"}, {"modelConfigurationId": "mcf_2", "modelId": "mcf_1"}),
+        ({"modelId": "gpt"}, {"modelId": "gpt"}),
+    ],
+)
+def test_a_model_configuration_goes_by_its_name(fields: dict[str, Any], written: dict[str, Any]) -> None:
+    ask = entity("ent_1", "prompt", **fields)
+    document = to_document(workflow({"root": inline("ent_1")}), known(ask), {}, {"mcf_1": "Fast"})
+    assert document["entities"]["the-ent-1"] == {"name": "The ent_1", "entityType": "prompt", **written}
+    back = with_configuration_ids(document, {"Fast": "mcf_1"})
+    assert with_configuration_names(back, {"mcf_1": "Fast"}) == document
+    assert "modelConfiguration" not in back["entities"]["the-ent-1"]
+
+
+def test_a_name_that_is_empty_names_no_model_configuration() -> None:
+    document = {"name": "W", "entities": {"ask": {"name": "Ask", "modelConfiguration": ""}}}
+    assert with_configuration_ids(document, {}) == {"name": "W", "entities": {"ask": {"name": "Ask"}}}
+    assert with_configuration_ids({"name": "W"}, {}) == {"name": "W"}
 
 
 NAMES = st.text(max_size=12)

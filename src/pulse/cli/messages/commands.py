@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -9,8 +10,9 @@ import typer
 
 from pulse.cli.messages import view
 from pulse.cli.messages.replaying import replay_all
-from pulse.cli.output import counted, print_json, print_table, print_text, run, say
-from pulse.cli.session import Data, Environment, Json, Organization, Session, Since, ms_ago, part, session
+from pulse.cli.options import At, MessageOptions, Since, ms_ago, opened, taking
+from pulse.cli.output import Answer, counted, print_json, print_table, print_text, run, say
+from pulse.cli.session import Session, part, session
 from pulse.core.clock import iso
 from pulse.core.errors import Fault, InvalidFields, NotFound, Unavailable
 
@@ -22,114 +24,62 @@ Status = Annotated[str | None, typer.Option("--status", help="pending, success, 
 
 
 @app.command("list")
-def list_(
+@opened(MessageOptions)
+async def list_(
+    at: At,
     status: Status = None,
     type_: Annotated[str | None, typer.Option("--type")] = None,
     since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
-) -> None:
+) -> Answer:
     """Lists messages, newest first."""
-
-    async def work() -> None:
-        async with session(data) as pulse:
-            place = await pulse.place(organization, environment)
-            query = {"status": status, "type": type_, "limit": limit, "from": _ago(since)}
-            found = await pulse.call("GET", "/api/messages", **query, **place)
-        if json_:
-            return print_json(found)
-        print_table(COLUMNS, (_line(row) for row in found["data"]), "No messages yet.")
-        total, more = found["pagination"]["total"], found["pagination"].get("more", False)
-        if total > len(found["data"]):
-            say(f"{'More than ' if more else ''}{total} in all; --limit shows more.")
-
-    run(work)
+    query = {"status": status, "type": type_, "limit": limit, "from": _ago(since)}
+    found = await at.get("/api/messages", **query)
+    return Answer(found, partial(_print, found))
 
 
 @app.command()
-def show(
-    message_id: str,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
-) -> None:
+@opened(MessageOptions)
+async def show(at: At, message_id: str) -> Answer:
     """Shows one message: its result, why it was ignored, its errors and its log."""
-
-    async def work() -> None:
-        async with session(data) as pulse:
-            place = await pulse.place(organization, environment)
-            found = await pulse.call("GET", f"/api/messages/{part(message_id)}", **place)
-        if json_:
-            print_json(found)
-        else:
-            view.show(found)
-
-    run(work)
+    found = await at.get(f"/api/messages/{part(message_id)}")
+    return Answer(found, partial(view.show, found))
 
 
 @app.command()
-def tail(
-    data: Data = None, organization: Organization = None, environment: Environment = None, json_: Json = False
-) -> None:
+@taking(MessageOptions)
+def tail(options: MessageOptions) -> None:
     """Prints messages as they end, until Ctrl-C."""
 
     async def work() -> None:
-        async with session(data) as pulse:
+        async with session(options.data) as pulse:
             if not pulse.is_running:
                 raise Unavailable("Pulse is not running on this folder, so no message ends: start it with `pulse up`.")
-            await _follow(pulse, await pulse.place(organization, environment), json_=json_)
+            place = await pulse.place(options.organization, options.environment)
+            await _follow(pulse, place, json_=options.json)
 
     run(work)
 
 
 @app.command()
-def cancel(
-    message_id: str,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
-) -> None:
+@opened(MessageOptions)
+async def cancel(at: At, message_id: str) -> Answer:
     """Cancels a message that waits or runs."""
-
-    async def work() -> None:
-        async with session(data) as pulse:
-            place = await pulse.place(organization, environment)
-            done = await pulse.send("POST", f"/api/messages/{part(message_id)}/cancel", params=place)
-        if json_:
-            return print_json(done.json())
-        print_text(f"{message_id} canceled")
-
-    run(work)
+    return Answer(await at.post(f"/api/messages/{part(message_id)}/cancel"), f"{message_id} canceled")
 
 
 @app.command()
-def tree(
-    message_id: str,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
-) -> None:
+@opened(MessageOptions)
+async def tree(at: At, message_id: str) -> Answer:
     """Shows the messages that descend from the same message as this one, through workflows that start workflows."""
-
-    async def work() -> None:
-        async with session(data) as pulse:
-            place = await pulse.place(organization, environment)
-            found = await pulse.call("GET", f"/api/messages/{part(message_id)}/tree", **place)
-        if json_:
-            return print_json(found)
-        _print_tree(found, 0)
-
-    run(work)
+    found = await at.get(f"/api/messages/{part(message_id)}/tree")
+    return Answer(found, partial(_print_tree, found, 0))
 
 
 @app.command()
+@taking(MessageOptions)
 def replay(
+    options: MessageOptions,
     ids: Annotated[list[str] | None, typer.Argument(help="Messages to send again.")] = None,
     status: Status = None,
     since: Since = None,
@@ -137,11 +87,10 @@ def replay(
     old_version: Annotated[
         bool, typer.Option("--old-version", help="On the version that each ran on, not on the current one.")
     ] = False,
+    reuse_effects: Annotated[
+        bool, typer.Option("--reuse-effects", help="Take over what a failed message's scripts have done already.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
-    data: Data = None,
-    organization: Organization = None,
-    environment: Environment = None,
-    json_: Json = False,
 ) -> None:
     """Sends messages again: these, or all that fit --status, --type and --since. Each becomes a new message."""
 
@@ -153,18 +102,21 @@ def replay(
         until = None if ids else iso(time.time_ns() // 1_000_000)
         wanted = {"ids": ids, "status": status, "type": type_, "from": _ago(since), "to": until}
         body = {name: value for name, value in wanted.items() if value is not None}
-        async with session(data, sends=True) as pulse:
-            place = await pulse.place(organization, environment)
-            version = "old" if old_version else "current"
-            done = await replay_all(pulse, place, {**body, "version": version}, dry_run=dry_run)
-        if json_:
-            print_json(done)
-        else:
-            _print_replayed(done, dry_run=dry_run)
+        async with options.open(sends=True) as at:
+            how = {"version": "old" if old_version else "current", "reuseEffects": reuse_effects}
+            done = await replay_all(at.pulse, at.place, {**body, **how}, dry_run=dry_run)
+        Answer(done, partial(_print_replayed, done, dry_run=dry_run)).print(as_json=options.json)
         if ids and done["count"] + done.get("skipped", 0) < len(set(ids)):
             raise NotFound(f"{len(set(ids)) - done['count'] - done.get('skipped', 0)} of them are not there.")
 
     run(work)
+
+
+def _print(found: dict[str, Any]) -> None:
+    print_table(COLUMNS, map(_line, found["data"]), "No messages yet.")
+    total, more = found["pagination"]["total"], found["pagination"].get("more", False)
+    if total > len(found["data"]):
+        say(f"{'More than ' if more else ''}{total} in all; --limit shows more.")
 
 
 def _print_replayed(done: dict[str, Any], *, dry_run: bool) -> None:

@@ -2,15 +2,16 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pulse.bootstrap.application import load_application, require_migrated
+from pulse.bootstrap.joining.application import load_application, require_migrated
 from pulse.bootstrap.settings import Settings, load_settings
+from pulse.cli.options import Data, Json, Options
 from pulse.core.clock import iso
 from pulse.core.errors import Misconfigured
 from pulse.engine.definition.json_form import camel
@@ -33,6 +34,18 @@ class Application:
     def command(self, *words: str) -> str:
         """A command that can be pasted."""
         return " ".join(["pulse", *words, *([self.flag] if self.flag else [])])
+
+
+@dataclasses.dataclass(frozen=True)
+class ApplicationOptions(Options[Application]):
+    """Of commands that are about an application's engine."""
+
+    app: App = None
+    data: Data = None
+    json: Json = False
+
+    def open(self) -> AbstractAsyncContextManager[Application]:
+        return application(self.app, self.data)
 
 
 def settings_for(app: str | None, data: Path | None) -> Settings:

@@ -14,14 +14,17 @@ from pulse.console.bodies import Body, EntityBody, WorkflowBody
 from pulse.core.errors import Fault, InvalidFields
 from pulse.workflows.plan import check_workflow, entity_ids
 from pulse.workflows.records import Entity, Workflow
-from pulse.workflows.transfer import shared_names, started_by, to_document, with_ids
+from pulse.workflows.transfer import shared_names, started_by, to_document, with_configuration_names, with_ids
 
 Kind = Literal["create", "change", "unchanged"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """The change that one document means: `present` is the workflow of that name, `entities` those it uses, by name."""
+    """The change that one document means: `present` is the workflow of that name, `entities` those it uses, by name.
+
+    Model configurations go by their ids in the document, and by their names in the diff.
+    """
 
     kind: Kind
     name: str
@@ -72,15 +75,20 @@ def _names(changes: Sequence[Change]) -> set[str]:
     return {change.name for change in changes}
 
 
-def changes_of(document: dict[str, Any], workflows: Sequence[Workflow], entities: Mapping[str, Entity]) -> Change:
-    """What applying the document would change."""
-    name = document["name"]
+def changes_of(
+    document: dict[str, Any],
+    workflows: Sequence[Workflow],
+    entities: Mapping[str, Entity],
+    configurations: Mapping[str, str] | None = None,
+) -> Change:
+    """What applying the document would change; `configurations` are the names of model configurations by id."""
+    name, shown = document["name"], with_configuration_names(document, configurations or {})
     present = next((workflow for workflow in workflows if workflow.name == name), None)
     if present is None:
-        return Change("create", name, document, None, {}, _diff({}, document))
-    before = to_document(present, entities, {workflow.id: workflow.name for workflow in workflows})
+        return Change("create", name, document, None, {}, _diff({}, shown))
+    before = to_document(present, entities, {workflow.id: workflow.name for workflow in workflows}, configurations)
     used = {entities[entity_id].name: entities[entity_id] for entity_id in entity_ids(present.data)}
-    diff = _diff(_comparable(before), _comparable(document))
+    diff = _diff(_comparable(before), _comparable(shown))
     return Change("change" if diff else "unchanged", name, document, present, used, diff)
 
 
@@ -93,7 +101,7 @@ def check_contents(document: dict[str, Any], workflows: Container[str] | None = 
     faults = not_json(document, "") or [
         *shared_names(entities),
         *_faults(WorkflowBody, {name: value for name, value in document.items() if name != "entities"}, ""),
-        *(fault for key, entity in entities.items() for fault in _faults(EntityBody, entity, f"entities.{key}.")),
+        *(fault for key, entity in entities.items() for fault in _entity_faults(entity, f"entities.{key}.")),
     ]
     if not faults:
         drawn = {
@@ -103,6 +111,17 @@ def check_contents(document: dict[str, Any], workflows: Container[str] | None = 
         faults = check_workflow(document.get("workflowData") or {}, drawn, workflows)
     if faults:
         raise InvalidFields(faults)
+
+
+def _entity_faults(entity: dict[str, Any], path: str) -> list[Fault]:
+    faults = _faults(EntityBody, {name: value for name, value in entity.items() if name != "modelConfiguration"}, path)
+    model, place = entity.get("modelConfiguration"), f"{path}modelConfiguration"
+    if not isinstance(model, str | None):
+        faults.append(Fault(place, "not_text", "The name of a model configuration is text."))
+    elif model and entity.get("modelConfigurationId"):
+        words = "Name the model configuration here or by its id in modelConfigurationId, not both."
+        faults.append(Fault(place, "named_twice", words))
+    return faults
 
 
 def _faults(body: type[Body], fields: dict[str, Any], path: str) -> list[Fault]:

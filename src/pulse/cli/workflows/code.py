@@ -1,13 +1,16 @@
 """Code workflows: those of an application's engine, under the commands of the drawn ones."""
 
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from pulse.cli.output import print_json, print_table, print_text, run
-from pulse.cli.runs.application import Application, application, as_json, time_of
-from pulse.cli.session import Data
+from pulse.cli.options import At, Data, Environment, Json, Options, Organization, in_environment
+from pulse.cli.output import Answer, print_table, print_text, run
+from pulse.cli.runs.application import App, Application, Tenant, application, as_json, time_of
 from pulse.core.errors import InvalidInput, NotFound
 from pulse.engine.records import WorkflowDefinition
 
@@ -17,52 +20,63 @@ Code = Annotated[
 PAGE = 1000
 
 
-def is_meant(app: str | None, code: bool, tenant: str | None, organization: str | None = None) -> bool:
-    """Whether a command is about code workflows; refuses what belongs to the other kind."""
-    meant = app is not None or code
-    if tenant is not None and not meant:
-        raise typer.BadParameter("Only code workflows have a tenant: add --app or --code.", param_hint="--tenant")
-    if organization is not None and meant:
-        raise typer.BadParameter("Code workflows have a tenant: say --tenant.", param_hint="--organization")
-    return meant
+@dataclass(frozen=True)
+class WorkflowOptions(Options[At]):
+    """Of commands that are about drawn workflows or about code workflows; what they open is for the drawn ones."""
+
+    organization: Organization = None
+    environment: Environment = None
+    app: App = None
+    code: Code = False
+    tenant: Tenant = None
+    data: Data = None
+    json: Json = False
+
+    def open(self) -> AbstractAsyncContextManager[At]:
+        return in_environment(self.data, self.organization, self.environment)
+
+    def mean_code(self) -> bool:
+        """Whether code workflows are meant; refuses what belongs to the other kind."""
+        meant = self.app is not None or self.code
+        if self.tenant is not None and not meant:
+            raise typer.BadParameter("Only code workflows have a tenant: add --app or --code.", param_hint="--tenant")
+        if (self.organization or self.environment) is not None and meant:
+            raise typer.BadParameter("Code workflows have a tenant: say --tenant.", param_hint="--organization")
+        return meant
 
 
-def list_(app: str | None, tenant: str | None, data: Data, *, json_: bool) -> None:
-    async def work() -> None:
-        async with application(app, data) as opened:
-            found = await _all(opened, tenant)
-        if json_:
-            return print_json({"data": [as_json(each) for each in found]})
+def list_(options: WorkflowOptions) -> None:
+    async def work() -> Answer:
+        async with application(options.app, options.data) as opened:
+            found = await _all(opened, options.tenant)
         columns = ("Id", "Name", "Tenant", "Starts on", "Schedule", "Enabled", "Version", "Updated")
-        print_table(columns, map(_line, found), "No workflows yet: make one with `await engine.create_workflow(…)`.")
+        empty = "No workflows yet: make one with `await engine.create_workflow(…)`."
+        told = partial(print_table, columns, map(_line, found), empty)
+        return Answer({"data": [as_json(each) for each in found]}, told)
 
-    run(work)
+    run(work, as_json=options.json)
 
 
-def show(workflow: str, app: str | None, tenant: str | None, data: Data, *, json_: bool) -> None:
-    async def work() -> None:
-        async with application(app, data) as opened:
-            found = await _one(opened, workflow, tenant)
-        if json_:
-            return print_json(as_json(found))
+def show(options: WorkflowOptions, workflow: str) -> None:
+    async def work() -> Answer:
+        async with application(options.app, options.data) as opened:
+            found = await _one(opened, workflow, options.tenant)
         head = {"id": found.id, "version": found.version, "isEnabled": found.is_enabled}
         shown = {**head, **found.definition, "isEnabled": found.is_enabled}
-        print_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120))
+        return Answer(as_json(found), lambda: print_text(_yaml(shown)))
 
-    run(work)
+    run(work, as_json=options.json)
 
 
-def switch(workflow: str, app: str | None, tenant: str | None, data: Data, *, on: bool, json_: bool) -> None:
-    async def work() -> None:
-        async with application(app, data) as opened:
-            engine, found = opened.engine, await _one(opened, workflow, tenant)
+def switch(options: WorkflowOptions, workflow: str, *, on: bool) -> None:
+    async def work() -> Answer:
+        async with application(options.app, options.data) as opened:
+            engine, found = opened.engine, await _one(opened, workflow, options.tenant)
             await (engine.enable_workflow if on else engine.disable_workflow)(found.id)
             changed = await engine.get_workflow(found.id)
-        if json_:
-            return print_json(None if changed is None else as_json(changed))
-        print_text(f"{found.name} is {'on' if on else 'off'}")
+        return Answer(None if changed is None else as_json(changed), f"{found.name} is {'on' if on else 'off'}")
 
-    run(work)
+    run(work, as_json=options.json)
 
 
 async def _all(opened: Application, tenant: str | None) -> list[WorkflowDefinition]:
@@ -86,6 +100,10 @@ async def _one(opened: Application, workflow: str, tenant: str | None) -> Workfl
         owners = ", ".join(each.tenant_id for each in named[:10])
         raise InvalidInput(f"Several tenants have a workflow {workflow!r}: say whose with --tenant: {owners}.")
     return named[0]
+
+
+def _yaml(shown: dict[str, Any]) -> str:
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _line(each: WorkflowDefinition) -> tuple[Any, ...]:

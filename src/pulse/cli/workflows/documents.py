@@ -1,5 +1,7 @@
 """Drawn workflows as YAML files, and as the API hands them out."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from pulse.workflows.transfer import check_document, file_name, to_document
 TESTS = (".test.yaml", ".test.yml")
 
 
-def read_documents(path: Path) -> list[dict[str, Any]]:
-    """The workflow documents of a folder, or of one file. Raises InvalidInput with the file and the place."""
+def read_documents(path: Path) -> dict[Path, dict[str, Any]]:
+    """The workflow documents of a folder, or of one file, by file. Raises InvalidInput with the file and the place."""
     files = [path] if path.is_file() else _in_folder(path)
     if not files:
         raise InvalidInput(f"There are no YAML files in {path}.")
@@ -25,7 +27,16 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
         other, _ = documents.setdefault(document["name"], (file, document))
         if other != file:
             raise InvalidInput(f"{file} and {other} are both of the workflow {document['name']!r}.")
-    return [document for _, document in documents.values()]
+    return dict(documents.values())
+
+
+@contextmanager
+def faults_of(file: Path) -> Iterator[None]:
+    """Says in which file faults are. Raises InvalidInput where there are any."""
+    try:
+        yield
+    except InvalidFields as error:
+        raise InvalidInput(f"{file}: {error.message}") from None
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -37,16 +48,15 @@ def _in_folder(folder: Path) -> list[Path]:
 def _document(file: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-        check_document(document)
-        check_contents(document)
+        with faults_of(file):
+            check_document(document)
+            check_contents(document)
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
     except (ValueError, yaml.YAMLError) as error:
         raise InvalidInput(f"{file} is not YAML that can be read: {_fault(error)}.") from None
     except RecursionError:
         raise InvalidInput(f"{file} is nested too deeply, or holds itself.") from None
-    except InvalidFields as error:
-        raise InvalidInput(f"{file}: {error.message}") from None
     return document
 
 
@@ -64,7 +74,10 @@ async def read_all(pulse: Session, place: dict[str, str]) -> tuple[list[Workflow
     return workflows, entities
 
 
-def write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Entity]) -> list[str]:
+def write_all(
+    folder: Path, workflows: list[Workflow], entities: dict[str, Entity], configurations: Mapping[str, str]
+) -> list[str]:
+    """Writes a file a workflow; `configurations` are the names of model configurations by id."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {each.id: each.name for each in workflows}
     files: dict[str, Workflow] = {}
@@ -74,7 +87,7 @@ def write_all(folder: Path, workflows: list[Workflow], entities: dict[str, Entit
             # Two names that differ only in what a file's name cannot hold.
             name, number = f"{file_name(record.name).removesuffix('.yaml')}-{number}.yaml", number + 1
         files[name] = record
-        (folder / name).write_text(to_yaml(to_document(record, entities, names)), encoding="utf-8")
+        (folder / name).write_text(to_yaml(to_document(record, entities, names, configurations)), encoding="utf-8")
     return [str(folder / name) for name in files]
 
 

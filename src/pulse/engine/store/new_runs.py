@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, case, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, literal, select, update
 
 from pulse.core.ids import derive_id
 from pulse.engine.records import TriggerEnvelope, WorkflowRun, WorkflowStepRun
@@ -22,7 +22,7 @@ from pulse.engine.store.forms.values import moment_at, moment_text, ms_of
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held, begun
 from pulse.storage.claims import BLOCKED, READY, RUNNING, WAITING
-from pulse.storage.rows import Given, insert_into
+from pulse.storage.rows import Given, Prepared, insert_into
 
 _COLUMNS = (
     "id",
@@ -101,9 +101,9 @@ class NewRuns:
         born = {"owner": claims.held_from_birth()["owner"], "epoch": 1}
         lease_until = claims.held_from_birth()["lease_until"]
         runs = ground.tables.runs.c
-        self._given = Given(ground.database.dialect, {name: runs[name].type for name in _COLUMNS})
-        self._insert_waiting = self._insertion({})
-        self._insert_held = self._insertion({**born, "lease_until": lease_until})
+        given = Given(ground.database.dialect, {name: runs[name].type for name in _COLUMNS})
+        self._insert_waiting = self._insertion(given, {})
+        self._insert_held = self._insertion(given, {**born, "lease_until": lease_until})
 
     def start(self, connection: Connection, runs: Sequence[NewRun], now: datetime) -> dict[str, Held]:
         """Makes the runs; those that this process drives at once, by id. One that is there already stays as it is."""
@@ -136,13 +136,14 @@ class NewRuns:
             return _Placed(run, WAITING, due, lane)
         if lane is not None:
             return _Placed(run, BLOCKED, now, lane)
-        return _Placed(run, RUNNING if run.take else READY, now, None)
+        taken = run.take and not self._claims.limits_tenants
+        return _Placed(run, RUNNING if taken else READY, now, None)
 
     def _insert(self, connection: Connection, placed: Sequence[_Placed], now: datetime) -> None:
         for state_is_running, statement in ((True, self._insert_held), (False, self._insert_waiting)):
             rows = [self._row(each, now) for each in placed if (each.state == RUNNING) is state_is_running]
             if rows:
-                connection.execute(statement, self._given.parameters(rows))
+                statement.execute(connection, rows)
 
     # ---- limits ----------------------------------------------------------------------------------------------
 
@@ -213,14 +214,14 @@ class NewRuns:
             said,
         )
 
-    def _insertion(self, born: dict[str, object]) -> Insert:
+    def _insertion(self, given: Given, born: dict[str, object]) -> Prepared:
         """Inserts given rows; a run that is there already is left as it is."""
         table = self._tables.runs
-        rows = self._given.rows
+        rows = given.rows
         values: dict[str, Any] = {name: rows.c[name] for name in _COLUMNS} | born
         chosen = select(*[_expression(value) for value in values.values()]).where(rows.c.id.is_not(None))
         made: Any = insert_into(self._database.dialect, table).from_select(list(values), chosen)
-        return made.on_conflict_do_nothing()  # type: ignore[no-any-return]
+        return Prepared(made.on_conflict_do_nothing(), given)
 
 
 def _lane(run: NewRun) -> str | None:

@@ -45,11 +45,18 @@ class Store:
 
 
 def open_store(
-    database: Database, registry: Registry, clock: Clock, *, owner: str, lease_ms: int, codec: Codec | None
+    database: Database,
+    registry: Registry,
+    clock: Clock,
+    *,
+    owner: str,
+    lease_ms: int,
+    tenant_limit: int | None,
+    codec: Codec | None,
 ) -> Store:
     """The store on that database; nothing is read or written yet."""
     tables = engine_tables(database.prefix)
-    claims = run_claims(database, tables, owner, clock, lease_ms)
+    claims = run_claims(database, tables, owner, clock, lease_ms, tenant_limit)
     values = Values(database.dialect, codec)
     ground = Ground(database, tables, values, claims, Ids(clock), clock, registry.is_replay_safe)
     steps, definitions = StepRows(tables, values), DefinitionStore(ground)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, literal, select
 
 from pulse.core.clock import Clock
 from pulse.engine.records import TriggerEnvelope
@@ -12,16 +12,19 @@ from pulse.engine.rules.progress import News
 from pulse.engine.store.definitions import DefinitionStore
 from pulse.engine.store.forms.records import Records
 from pulse.engine.store.forms.steps import StepRows
-from pulse.engine.store.forms.tables import TENANT, EngineTables
+from pulse.engine.store.forms.tables import DONE, TENANT, EngineTables
 from pulse.engine.store.forms.values import moment_at, moment_text, plain_json
 from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held, begun, entry
 from pulse.storage.claims import NEVER, Claimed, Claims, chunks
 from pulse.storage.database import Database
+from pulse.storage.turns import TenantLimit
 from pulse.storage.types import MOMENT
 
 
-def run_claims(database: Database, tables: EngineTables, owner: str, clock: Clock, lease_ms: int) -> Claims:
+def run_claims(
+    database: Database, tables: EngineTables, owner: str, clock: Clock, lease_ms: int, tenant_limit: int | None
+) -> Claims:
     """Claims on runs: a claim makes a run `running`, says when it began, and ends its being held back."""
     c = tables.runs.c
     now: Any = _Now(clock, database)
@@ -30,7 +33,17 @@ def run_claims(database: Database, tables: EngineTables, owner: str, clock: Cloc
         "started_at": case((c.started_at.is_(None), now.expression()), else_=c.started_at),
         "debounce_key": None,
     }
-    return Claims(database, tables.runs, owner, lease_ms=lease_ms, tenant=TENANT, also_set=also)
+    limit = None if tenant_limit is None else TenantLimit(tenant_limit, ~_waits_in_a_handler(tables))
+    return Claims(database, tables.runs, owner, lease_ms=lease_ms, tenant=TENANT, also_set=also, tenant_limit=limit)
+
+
+def _waits_in_a_handler(tables: EngineTables) -> ColumnElement[bool]:
+    """Runs one of whose handlers waits for runs that it started: those could not begin, if this one counted."""
+    child, run = tables.runs.alias("child"), tables.runs.c
+    # The children of an emit step have a row among the waits; their parent is not held by anybody.
+    drawn = select(tables.waits.c.id).where(tables.waits.c.id == child.c.parent_step_run_id)
+    started = select(child.c.id).where(child.c.parent_run_id == run.id, child.c.state != DONE, ~drawn.exists())
+    return started.correlate(tables.runs).exists()
 
 
 class _Now:

@@ -4,7 +4,6 @@ On PostgreSQL a signal and a wait that begins at the same time could miss each o
 not committed. So both lock the type of signal within the tenant: signals among themselves share that lock.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +21,7 @@ from pulse.engine.store.ground import Ground
 from pulse.engine.store.held import Held
 from pulse.engine.store.new_runs import NewRun, NewRuns, Origin
 from pulse.storage.claims import CHUNK, chunks
+from pulse.storage.locks import lock_number
 from pulse.storage.rows import Given, Insertion
 
 _COLUMNS = (
@@ -176,7 +176,7 @@ class Signals:
     def lock_pairs(self, connection: Connection, pairs: Iterable[tuple[str, str]], *, shared: bool) -> None:
         if self._database.dialect == "sqlite":
             return
-        numbers = sorted({_number(tenant, kind) for tenant, kind in pairs})
+        numbers = sorted({lock_number("signal", tenant, kind) for tenant, kind in pairs})
         lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
         each = func.unnest(cast(bindparam("numbers"), ARRAY(BigInteger))).column_valued("number")
         connection.execute(select(func.count(lock(each))), {"numbers": numbers})
@@ -235,8 +235,3 @@ def _time_of(emission: Emission) -> datetime:
 
 def _key(emission: Emission) -> tuple[str, str]:
     return (emission.trigger.tenant_id, emission.trigger.idempotency_key or "")
-
-
-def _number(tenant_id: str, kind: str) -> int:
-    digest = hashlib.blake2b(f"signal\0{tenant_id}\0{kind}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)

@@ -152,11 +152,15 @@ class Bureau:
             done: Recorded = await self.store.database.transact(settle)
         else:
             done = await self.store.committer.write(verb, record)
-        if done.started or record.on_failure is not None or record.held.lane or record.run.parent_run_id:
+        if done.started or record.on_failure is not None or record.run.parent_run_id or self._holds_others_back(record):
             self.announce()
         if record.due_at < NEVER:
             self.alarm.hint(record.due_at)
         return done
+
+    def _holds_others_back(self, record: Record) -> bool:
+        """Whether other runs could be waiting for this one to leave."""
+        return record.held.lane is not None or self.store.claims.limits_tenants
 
     async def hand_back(self, held: Held, delay_ms: int) -> None:
         await self.store.claims.release([Claimed(held.id, held.run.tenant_id, held.epoch)], delay_ms)

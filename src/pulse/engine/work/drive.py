@@ -15,6 +15,7 @@ from typing import Protocol
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Unavailable
+from pulse.core.retry import once_available
 from pulse.engine.definition.steps import Action, Condition, Emit, handler_of
 from pulse.engine.errors import ActionFailed
 from pulse.engine.records import FINISHED_STEP, Signal, TriggerEnvelope, WorkflowRun, WorkflowStepRun, evolve
@@ -36,7 +37,6 @@ LONE_DEATHS = 3
 LOOK_AGAIN_S = 1.0
 FAILURE_TYPE = "run.failed"
 HAND_BACK_MS = 2_000
-RETRY_S = 0.25
 
 
 class Office(Protocol):
@@ -142,13 +142,10 @@ class Drive:
         return self._held.run.status == "running"
 
     async def _durably(self, record: Record) -> Recorded:
-        """Records it, again and again while the database is away; the fence ends it when the lease is gone."""
-        while True:
-            try:
-                return await self._office.record(record)
-            except Unavailable as error:
-                log.warning("what the run %s did is not recorded yet: %s", self._held.id, error.message)
-                await asyncio.sleep(RETRY_S)
+        def put_off(error: Unavailable) -> None:
+            log.warning("what the run %s did is not recorded yet: %s", self._held.id, error.message)
+
+        return await once_available(partial(self._office.record, record), put_off)
 
     def _record_of(self, following: Advance) -> Record:
         run = self._run_after(following)

@@ -38,12 +38,19 @@ class Options:
     """See Engine."""
 
     concurrency: int
+    tenant_concurrency: int | None
     grace_s: float
     lease_ms: int
     handler_grace: timedelta
     keep_runs: timedelta | None
     codec: Codec | None
     metrics: Any
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "tenant_concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, and is {value}.")
 
 
 class Plant:
@@ -59,7 +66,15 @@ class Plant:
     ) -> None:
         self.clock = clock
         owner = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self.store = open_store(database, registry, clock, owner=owner, lease_ms=options.lease_ms, codec=options.codec)
+        self.store = open_store(
+            database,
+            registry,
+            clock,
+            owner=owner,
+            lease_ms=options.lease_ms,
+            tenant_limit=options.tenant_concurrency,
+            codec=options.codec,
+        )
         self._telemetry = telemetry = Telemetry(options.metrics)
         self._threads = ThreadPoolExecutor(min(THREADS, options.concurrency), thread_name_prefix="pulse-handler")
         executor = Executor(registry, self.store.ground.ids, clock, self._threads, telemetry)

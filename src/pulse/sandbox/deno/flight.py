@@ -5,8 +5,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from pulse.sandbox.deno.wire import Ask
-from pulse.sandbox.port import Effects, Job, Verdict
+from pulse.core.errors import PulseError
+from pulse.sandbox.port import Answer, Effects, Job, Verdict
 
 
 @dataclass(eq=False)
@@ -22,7 +22,11 @@ class Flight:
     lone_deaths: int = 0
     asked: int = 0
     calls: set[asyncio.Task[None]] = field(default_factory=set)
-    waiting: deque[Ask] = field(default_factory=deque)
+    # What was asked for and has not been answered, the answers that wait for their turn, and whether the scripts stand
+    # still: only then they are told another one.
+    unanswered: set[int] = field(default_factory=set)
+    answers: deque[tuple[int, Answer]] = field(default_factory=deque)
+    rests: bool = False
 
     @property
     def size(self) -> int:
@@ -36,9 +40,15 @@ class Flight:
         for call in self.calls:
             call.cancel()
         self.calls.clear()
-        self.waiting.clear()
+        self.unanswered.clear()
+        self.answers.clear()
+        self.rests = False
         self.asked = 0
 
     def settle(self, verdict: Verdict) -> None:
         if not self.verdict.done():
             self.verdict.set_result(verdict)
+
+    def fail(self, error: PulseError) -> None:
+        if not self.verdict.done():
+            self.verdict.set_exception(error)

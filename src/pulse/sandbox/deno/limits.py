@@ -21,7 +21,6 @@ class Limits:
     in_flight: int = 64
     in_flight_bytes: int = 32 * MIB
     effects: int = 1_000
-    effects_at_once: int = 32
     effect_size: int = 1 * MIB
     asks_size: int = 8 * MIB
     result_size: int = 2 * MIB

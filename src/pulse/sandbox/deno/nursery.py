@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 
 from pulse.core.errors import Misconfigured
@@ -9,6 +10,7 @@ from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.process import DenoProcess, Listener
 
 Argv = Callable[[], Sequence[str]]
+RETRY_S = 5.0
 
 
 class Nursery:
@@ -22,6 +24,9 @@ class Nursery:
         self._spares: list[DenoProcess] = []
         self._warming: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._retry_at = 0.0
+        # Why nobody could be given a process; over as soon as one starts, for whomever.
+        self.trouble: str | None = None
 
     async def first(self) -> None:
         """Starts a first spare, and so finds out whether processes can be started. Raises Misconfigured."""
@@ -34,13 +39,32 @@ class Nursery:
             self.warm()
             if spare.alive:
                 return spare
-        process = await self._start()
+        try:
+            process = await self._start()
+        except Misconfigured as error:
+            self.trouble = error.message
+            raise
         self.warm()
         return process
 
+    def look_again(self) -> None:
+        """While nobody can be given a process: tries now and then, unasked.
+
+        A platform that is not ready gets no messages from those who asked it so; nothing else would try.
+        """
+        if self.trouble is None:
+            return
+        self._spares = [spare for spare in self._spares if spare.alive]
+        if self._spares:
+            self.trouble = None
+        elif time.monotonic() >= self._retry_at:
+            self._retry_at = time.monotonic() + RETRY_S
+            self.warm()
+
     def warm(self) -> None:
         """Starts spares in the background until there are enough."""
-        missing = self._limits.spare_processes - len(self._spares) - len(self._warming)
+        wanted = max(self._limits.spare_processes, self.trouble is not None)
+        missing = wanted - len(self._spares) - len(self._warming)
         if missing > 0 and not self._stopped:
             task = asyncio.create_task(self._add_spare(), name="sandbox-spare")
             self._warming.add(task)
@@ -63,6 +87,9 @@ class Nursery:
 
     async def _start(self) -> DenoProcess:
         try:
-            return await DenoProcess.start(self._listener, self._limits, list(self._argv()), self._environment)
-        except (OSError, TimeoutError) as error:
-            raise Misconfigured(f"A sandbox process cannot be started: {error}. `pulse doctor` says more.") from error
+            process = await DenoProcess.start(self._listener, self._limits, list(self._argv()), self._environment)
+        except OSError as error:
+            reason = str(error).rstrip(".")
+            raise Misconfigured(f"A sandbox process cannot be started: {reason}. `pulse doctor` says more.") from error
+        self.trouble = None
+        return process

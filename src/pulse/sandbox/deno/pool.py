@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from pulse.core.clock import SystemClock
 from pulse.core.errors import Misconfigured, SandboxStopped
+from pulse.sandbox.deno.asking import Asking
 from pulse.sandbox.deno.flight import Flight
 from pulse.sandbox.deno.house import House
 from pulse.sandbox.deno.limits import Limits
@@ -28,19 +29,14 @@ from pulse.sandbox.deno.process import DenoProcess
 from pulse.sandbox.deno.turns import Turns
 from pulse.sandbox.deno.verdicts import crashed, timed_out, too_old
 from pulse.sandbox.deno.wire import (
-    Ask,
     BrokenFrame,
     Said,
-    answer_frame,
-    bad_arguments,
     drop_frame,
-    failed,
     go_frame,
-    read_asks,
     read_verdict,
     run_frame,
 )
-from pulse.sandbox.port import Answer, Effects, Job, Tenant, Verdict
+from pulse.sandbox.port import Effects, Job, Tenant, Verdict
 
 log = structlog.get_logger(__name__)
 ANSWERS = ("done", "wait", "dropped")
@@ -55,17 +51,15 @@ class DenoSandbox:
 
     def __init__(self, limits: Limits, argv: Argv, environment: dict[str, str] | None = None) -> None:
         self._limits = limits
-        self._clock = SystemClock()
         self._nursery = Nursery(self, limits, argv, environment or {})
         self._turns = Turns(limits.busy_processes)
+        self._asking = Asking(limits, SystemClock(), self._tell, self._drop)
         self._houses: dict[Tenant, list[House]] = {}
         self._by_process: dict[DenoProcess, House] = {}
         self._waiting: dict[Tenant, deque[Flight]] = {}
         self._starting: dict[Tenant, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
-        # Why no process could be started, if so.
-        self.trouble: str | None = None
 
     # ---- Sandbox ---------------------------------------------------------------------------------------------
 
@@ -99,6 +93,11 @@ class DenoSandbox:
             house.process.kill("stopped")
             await house.process.ended
         await self._nursery.close()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no process could be started, if so."""
+        return self._nursery.trouble
 
     @property
     def processes(self) -> int:
@@ -154,7 +153,6 @@ class DenoSandbox:
             self._starting.pop(tenant, None)
             raise
         self._starting.pop(tenant, None)
-        self.trouble = None
         house = House(process, tenant, self._limits)
         self._houses.setdefault(tenant, []).append(house)
         self._by_process[process] = house
@@ -162,7 +160,6 @@ class DenoSandbox:
         self._board(tenant)
 
     def _refuse(self, tenant: Tenant, error: Misconfigured) -> None:
-        self.trouble = error.message
         log.error("sandbox_cannot_start", reason=error.message)
         for flight in self._waiting.pop(tenant, ()):
             if not flight.over():
@@ -182,9 +179,7 @@ class DenoSandbox:
         if flight is not None and said.t == "done":
             self._done(house, flight, said, payload)
         elif flight is not None and said.t == "wait":
-            self._asked(house, flight, payload)
-            if said.paused:
-                self._tell(house, flight.job.id, partial(go_frame, job_id=flight.job.id))
+            self._asked(house, flight, said, payload)
         elif said.t not in ANSWERS:
             raise BrokenFrame("An answer of no known kind.")
         self._turns.rest(house)
@@ -203,27 +198,12 @@ class DenoSandbox:
         if flight.alone:
             house.process.kill("finished")
 
-    def _asked(self, house: House, flight: Flight, payload: bytes) -> None:
-        asks = read_asks(payload)
-        flight.asked += len(asks)
-        if flight.asked > self._limits.effects or len(payload) > self._limits.asks_size * 4:
-            raise BrokenFrame("More effects than a message may ask for.")
-        flight.waiting.extend(asks)
-        self._call_effects(house, flight)
-
-    def _call_effects(self, house: House, flight: Flight) -> None:
-        while flight.waiting and len(flight.calls) < self._limits.effects_at_once:
-            task = asyncio.create_task(self._call(house, flight, flight.waiting.popleft()))
-            flight.calls.add(task)
-            task.add_done_callback(flight.calls.discard)
-
-    async def _call(self, house: House, flight: Flight, ask: Ask) -> None:
-        answer = await _answered(flight, ask)
-        if house.flights.get(flight.job.id) is not flight:
-            return
-        frame = partial(answer_frame, job_id=flight.job.id, seq=ask.seq, answer=answer, at=self._clock.now_ms())
-        self._tell(house, flight.job.id, frame)
-        asyncio.get_running_loop().call_soon(self._call_effects, house, flight)
+    def _asked(self, house: House, flight: Flight, said: Said, payload: bytes) -> None:
+        self._asking.begin(house, flight, said, payload)
+        if said.paused:
+            self._tell(house, flight.job.id, partial(go_frame, job_id=flight.job.id))
+        else:
+            self._asking.rests(house, flight)
 
     # ---- deaths ----------------------------------------------------------------------------------------------
 
@@ -276,6 +256,7 @@ class DenoSandbox:
             await asyncio.sleep(TICK_S)
             self._end_old_messages()
             self._evict()
+            self._nursery.look_again()
 
     def _end_old_messages(self) -> None:
         oldest = time.monotonic() - self._limits.message_timeout_ms / 1000
@@ -315,18 +296,3 @@ def _timed(verdict: Verdict, flight: Flight) -> Verdict:
     now = time.monotonic()
     began = flight.began or now
     return replace(verdict, queue_ms=round((began - flight.arrived) * 1000), sandbox_ms=round((now - began) * 1000))
-
-
-async def _answered(flight: Flight, ask: Ask) -> Answer:
-    """The answer to an effect; a fault of Pulse's own is one, too, so that no message waits for it."""
-    arguments = ask.arguments()
-    if arguments is None:
-        return bad_arguments(ask.fn)
-    try:
-        return await flight.effects.call(flight.job, ask.seq, ask.fn, arguments)
-    except Exception:
-        log.exception("effect_failed", message=flight.job.id, function=ask.fn)
-        return failed(ask.fn)
-
-
-__all__ = ["DenoSandbox", "Effects"]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pulse.core.errors import PulseError
-from pulse.sandbox.port import STATUSES, Answer, Job, Plan, Surroundings, Verdict
+from pulse.sandbox.port import STATUSES, Answer, Asked, Job, Plan, Surroundings, Verdict
 
 _encoder = msgspec.json.Encoder()
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -36,26 +36,27 @@ class Said(msgspec.Struct, rename="camel"):
     error: str | None = None
     strained: bool = False
     paused: bool = False
+    # Of the effects that it asks for, the place of each one's plan among those of the message.
+    plans: list[int] = []
 
 
-class Ask(msgspec.Struct):
-    """An effect that a script asks for."""
+class AskFrame(msgspec.Struct):
+    """An effect as the child asks for it: `plan` is the place of the plan among those of the message."""
 
     seq: int
     fn: str
     args: msgspec.Raw
 
-    def arguments(self) -> list[Any] | None:
-        """The arguments; None where they are no list that Python can read."""
+    def by(self, plan: str) -> Asked:
         try:
-            return _arguments.decode(self.args)
+            return Asked(self.seq, self.fn, _arguments.decode(self.args), plan)
         except UNREADABLE:
-            return None
+            return Asked(self.seq, self.fn, [], plan, is_readable=False)
 
 
 _said = msgspec.json.Decoder(Said)
 _arguments = msgspec.json.Decoder(list[Any])
-_asks = msgspec.json.Decoder(list[Ask])
+_asks = msgspec.json.Decoder(list[AskFrame])
 _body = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -91,6 +92,8 @@ def _around(job: Job, settle: Surroundings | None) -> str:
 
 def answer_frame(n: int, job_id: str, seq: int, answer: Answer, at: int) -> bytes:
     header = {"t": "answer", "n": n, "id": job_id, "seq": seq, "ok": answer.ok, "at": at}
+    if answer.log:
+        header["log"] = msgspec.Raw(answer.log)
     return _encoder.encode(header) + b"\t" + answer.payload + b"\n"
 
 
@@ -111,11 +114,14 @@ def read_frame(line: bytes) -> tuple[Said, bytes]:
         raise BrokenFrame(str(error)) from None
 
 
-def read_asks(payload: bytes) -> list[Ask]:
-    """The effects that a script asks for. Raises BrokenFrame."""
+def read_asks(payload: bytes, said: Said, job: Job) -> list[Asked]:
+    """The effects that the scripts of a message ask for. Raises BrokenFrame."""
     try:
-        return _asks.decode(payload)
-    except UNREADABLE as error:
+        asks, plans = _asks.decode(payload), [job.plans[place].id for place in said.plans]
+        if any(place < 0 for place in said.plans):
+            raise BrokenFrame("An effect of a plan before the first.")
+        return [ask.by(plan) for ask, plan in zip(asks, plans, strict=True)]
+    except (*UNREADABLE, IndexError, ValueError) as error:
         raise BrokenFrame(str(error)) from None
 
 

@@ -27,6 +27,8 @@ async def shop(database_url: str, prefix: str) -> AsyncIterator[AsyncEngine]:
             text(f"CREATE TABLE {prefix}shop (tenant TEXT, entry TEXT, PRIMARY KEY (tenant, entry))")
         )
     yield made
+    async with made.begin() as connection:
+        await connection.execute(text(f"DROP TABLE {prefix}shop"))
     await made.dispose()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -138,13 +139,19 @@ class Ear:
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.steps: list[tuple[str, str]] = []
+        self.seen: list[tuple[str, str]] = []
         self.runs: list[tuple[str, str]] = []
 
-    async def step(self, event: StepCompleteEvent) -> None:
+    def step(self, event: StepCompleteEvent) -> Awaitable[None]:
+        """Hooks are called in order; what they await, they await side by side."""
+        self.steps.append((event.step.step_name, event.step.status))
+        return self._look(event)
+
+    async def _look(self, event: StepCompleteEvent) -> None:
         assert self.engine is not None
         rows = {row.id: row for row in await self.engine.get_run_steps(event.run.id)}
         assert rows[event.step.id].status == event.step.status
-        self.steps.append((event.step.step_name, event.step.status))
+        self.seen.append((event.step.step_name, event.step.status))
 
     async def run(self, event: RunCompleteEvent) -> None:
         assert self.engine is not None
@@ -169,6 +176,7 @@ async def test_hooks_hear_of_what_is_stored(heard: Engine, ear: Ear) -> None:
     await heard.create_workflow(workflow(Action("good"), Delay("later", days=1), Action("bad")))
     await run_of(heard, signal())
     assert ear.steps == [("good", "completed"), ("later", "completed"), ("bad", "failed")]
+    assert sorted(ear.seen) == sorted(ear.steps)
     assert ear.runs == [(A, "failed")]
 
 

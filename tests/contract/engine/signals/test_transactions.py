@@ -32,6 +32,8 @@ async def application(database_url: str, prefix: str) -> AsyncIterator[AsyncEngi
     async with made.begin() as connection:
         await connection.run_sync(orders_table(prefix).create)
     yield made
+    async with made.begin() as connection:
+        await connection.run_sync(orders_table(prefix).drop)
     await made.dispose()
 
 

@@ -7,6 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from pulse import Action
 from tests.contract.engine.workshop import OpenEngine, recorder, run_of, signal, workflow
+from tests.contract.lending import own_prefix
+
+prefix = own_prefix
 
 # Source: the seed's section "Database Schema".
 SEED: dict[str, dict[str, str]] = {

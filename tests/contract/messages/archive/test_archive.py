@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from pulse.core.errors import Misconfigured, NotFound
-from pulse.messages import archive
+from pulse.messages.keeping import archive
 from pulse.messages.reading import Filter
 from tests.contract.messages.office import HOUR, PRODUCTION, STAGING, A, B, Office, body
 

@@ -8,7 +8,7 @@ import pytest
 import zstandard
 
 from pulse.core.errors import NotFound, StorageDown
-from pulse.messages import archive
+from pulse.messages.keeping import archive
 from pulse.storage.database import Database
 from tests.contract.messages.archive.watched_objects import Crash, WatchedObjects, crash
 from tests.contract.messages.office import HOUR, PRODUCTION, A, B, Office

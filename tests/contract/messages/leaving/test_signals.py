@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
-from pulse.bootstrap.signals import TOPIC, MessageSignals, arrival
+from pulse.bootstrap.joining.signals import TOPIC, MessageSignals, arrival
 from pulse.core.ids import derive_id
 from pulse.messages.records import Pin
 from pulse.messages.replay import Edits

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pulse.bootstrap.signals import MessageSignals
+from pulse.billing.tables import BRANCH as BILLING
+from pulse.bootstrap.joining.signals import MessageSignals
 from pulse.messages.tables import BRANCH
 from pulse.objects.store import ObstoreObjects
 from pulse.storage.migrations import migrate, pending
 from pulse.storage.outbox import Outbox
 from tests.contract.conftest import OpenDatabase, SetClock
+from tests.contract.lending import own_prefix
 from tests.contract.messages.office import A, Office
+
+prefix = own_prefix
 
 
 @pytest.mark.parametrize("revisions", [1, 2], ids=["from the first", "from the one before"])
@@ -34,10 +38,11 @@ async def test_the_outbox_comes_to_an_older_installation(
         await connection.execute(tables.payloads.insert(), [{"id": before.id, "payload": before.payload}])
 
     missing = [file.stem.rpartition("_")[0] for file in files[revisions:]]
-    assert missing[-1] == "messages_0003"
+    assert "messages_0003" in missing
     assert await pending(database, [BRANCH]) == missing
     assert await migrate(database, [BRANCH]) == missing
     assert await migrate(database, [BRANCH]) == []
+    await migrate(database, [BILLING])
 
     outbox = Outbox(database, office.tables.outbox)
     office.intake.signals = MessageSignals(outbox, {"order"}, lambda: None)

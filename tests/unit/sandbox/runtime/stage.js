@@ -12,7 +12,7 @@ globalThis.addEventListener('unhandledrejection', (event) => event.preventDefaul
 export const AT = 1_700_000_000_000;
 export const SETTINGS = {
   realm: 'verified',
-  functions: ['call', 'other'],
+  functions: ['call', 'other', 'triggerWorkflow', 'executePromptWithModel', 'promptCallUniversal', 'executeResearchPlan', 'validateAssistantContext'],
   resultLimit: 10_000,
   logLimit: 10_000,
   printLimit: 100,
@@ -120,7 +120,7 @@ export async function evaluate(wanted, message = {}, { answers = [], ...around }
     do await macrotask();
     while (evaluation.advance());
     if (evaluation.done) break;
-    asks.push(...JSON.parse(`[${evaluation.asks()}]`));
+    asks.push(...JSON.parse(evaluation.asks().asks));
     if (evaluation.isPaused) {
       pauses += 1;
       evaluation.goOn();

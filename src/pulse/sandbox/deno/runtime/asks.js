@@ -7,6 +7,7 @@ const STATE = 1;
 export class Asks {
   #waiting = new Set();
   #untold = '';
+  #plans = [];
   #redaction;
   // How many there have been.
   count = 0;
@@ -19,18 +20,19 @@ export class Asks {
     return this.#waiting.size > 0;
   }
 
-  // Takes what a realm has asked for, as the inside of a JSON array.
-  collect(text) {
+  // Takes what a realm has asked for, as the inside of a JSON array; `plan` is the place of the plan whose scripts ran.
+  collect(text, plan) {
     if (text === '') return;
     const asks = JSON.parse(`[${text}]`);
-    for (const { seq } of asks) this.#waiting.add(seq), this.count++;
+    for (const { seq } of asks) this.#waiting.add(seq), this.#plans.push(plan), this.count++;
     this.#untold += (this.#untold === '' ? '' : ',') + this.#withoutSecrets(asks, text);
   }
 
-  // Those that were asked for since the last time, as the inside of a JSON array.
+  // Those that were asked for since the last time, as a JSON array, and the place of each one's plan.
   untold() {
-    const out = this.#untold;
+    const out = { asks: `[${this.#untold}]`, plans: this.#plans };
     this.#untold = '';
+    this.#plans = [];
     return out;
   }
 

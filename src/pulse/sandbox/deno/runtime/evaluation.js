@@ -30,6 +30,9 @@ export class Evaluation {
   #findings;
   #before = 0;
   #entry;
+  #plan = 0;
+  // The node whose script runs, as log entries name it.
+  node = {};
   #place;
   #realmTimes;
   #fired;
@@ -79,7 +82,7 @@ export class Evaluation {
   }
 
   #advance() {
-    this.#asks.collect(this.#realm.call('asked'));
+    this.#collect();
     if (this.#ended || this.#paused !== undefined) return false;
     if (this.#quiet !== undefined) return this.#quieten();
     if (this.#waiting === undefined) return true;
@@ -99,7 +102,9 @@ export class Evaluation {
     return true;
   }
 
-  // The effects asked for since the last time, as the inside of a JSON array.
+  #collect = () => this.#asks.collect(this.#realm.call('asked'), this.#plan);
+
+  // The effects asked for since the last time, and the place of each one's plan: `{asks: JSON, plans}`.
   asks() {
     return this.#asks.untold();
   }
@@ -116,9 +121,10 @@ export class Evaluation {
     resume?.();
   }
 
-  answer(seq, ok, payload, at) {
+  answer(seq, ok, payload, at, told) {
     this.#resumed = Date.now();
     if (!this.#asks.answered(seq)) return;
+    if (told !== undefined) (this.#walk?.log ?? this.#log).add({ ...this.node, ...told });
     try {
       this.#realm.call('answer', seq, ok ? 'yes' : 'no', payload, at);
     } catch (error) {
@@ -148,7 +154,8 @@ export class Evaluation {
 
   async #run() {
     this.#open();
-    for (const plan of this.#plans) {
+    for (const [place, plan] of this.#plans.entries()) {
+      this.#plan = place;
       const walk = (this.#walk = new Walk(plan, this));
       this.#before = this.#findings.count;
       const fired = await walk.go(this.#entry);
@@ -188,6 +195,7 @@ export class Evaluation {
     if (walk.log.isTelling) this.#log.join(walk.log);
     if (walk.reason !== undefined) this.#findings.addReason({ workflowId: plan.workflowId, name: plan.name, ...walk.reason });
     if (!walk.touched) return;
+    this.#collect();
     // Scripts ran in this realm for a workflow that did not fire: the next one starts clean.
     this.#realms.release(this.#realm);
     this.#open();
@@ -261,6 +269,12 @@ export class Evaluation {
   async runScript({ key, script }) {
     this.#realm.adopt(key, script);
     this.#realm.call('run', key);
+    return this.#outcome();
+  }
+
+  // Asks the model what `pose` has put there; 'ok ' and the answer, or the error as JSON.
+  prompt() {
+    this.#realm.call('prompt');
     return this.#outcome();
   }
 

@@ -35,10 +35,10 @@ const handlers = {
     await settle(n, evaluation);
   },
 
-  async answer({ n, id, seq, ok, at }, payload) {
+  async answer({ n, id, seq, ok, at, log }, payload) {
     const evaluation = evaluations.get(id);
     if (evaluation === undefined) return frames.send({ n, t: 'dropped', id });
-    evaluation.answer(seq, ok, payload ?? '', at);
+    evaluation.answer(seq, ok, payload ?? '', at, log);
     await settle(n, evaluation);
   },
 
@@ -59,7 +59,10 @@ const handlers = {
 async function settle(n, evaluation) {
   do await macrotask();
   while (evaluation.advance());
-  if (!evaluation.done) return frames.send({ n, t: 'wait', id: evaluation.id, paused: evaluation.isPaused }, `[${evaluation.asks()}]`);
+  if (!evaluation.done) {
+    const { asks, plans } = evaluation.asks();
+    return frames.send({ n, t: 'wait', id: evaluation.id, paused: evaluation.isPaused, plans }, asks);
+  }
   evaluations.delete(evaluation.id);
   evaluation.capture();
   await macrotask();

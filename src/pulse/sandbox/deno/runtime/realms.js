@@ -4,16 +4,21 @@
 import vm from 'node:vm';
 import { additions } from './realm/additions.js';
 import { arrival } from './realm/arrival.js';
+import { asking } from './realm/asking.js';
 import { stillClock } from './realm/clock.js';
 import { conditions } from './realm/conditions.js';
+import { images } from './realm/images.js';
+import { digests } from './realm/offered/digests.js';
 import { iteration } from './realm/iteration.js';
 import { kernel } from './realm/kernel.js';
 import { leftovers } from './realm/leftovers.js';
 import { primordials } from './realm/primordials.js';
 import { tamper } from './realm/tamper.js';
+import { templates } from './realm/offered/templates.js';
 import { trees } from './realm/trees.js';
 import { url } from './realm/url.js';
 import { writing } from './realm/writing.js';
+import { nunjucks } from './vendor/nunjucks.js';
 
 const MAX_IDLE = 64;
 const MAX_USES = 5_000;
@@ -25,7 +30,7 @@ export class Realms {
   dirty = 0;
 
   constructor(settings) {
-    const makers = `{ makeArrival: ${arrival}, makeConditions: ${conditions}, makeTrees: ${trees}, makeWriting: ${writing}, makeLeftovers: ${leftovers}, makeIteration: ${iteration}, stillClock: ${stillClock}, tamper: ${tamper} }`;
+    const makers = `{ makeArrival: ${arrival}, makeConditions: ${conditions}, makeTrees: ${trees}, makeWriting: ${writing}, makeLeftovers: ${leftovers}, makeIteration: ${iteration}, makeAsking: ${asking}, makeImages: ${images}, makeDigests: ${digests}, makeTemplates: ${templates}, engine: ${JSON.stringify(nunjucks)}, stillClock: ${stillClock}, tamper: ${tamper} }`;
     const parts = `(${primordials})(), ${makers}, ${JSON.stringify(settings)}`;
     this.#source = new vm.Script(`(${additions})(${url}); (${kernel})(${parts})`, { filename: 'pulse:kernel' });
   }

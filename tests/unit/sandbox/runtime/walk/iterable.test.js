@@ -230,10 +230,10 @@ Deno.test('a message that pauses is told to go on, and what was answered meanwhi
       while (evaluation.advance());
     };
     await settle();
-    assert.deepEqual([evaluation.isPaused, evaluation.done, JSON.parse(evaluation.asks()).fn], [true, false, 'call']);
+    assert.deepEqual([evaluation.isPaused, evaluation.done, JSON.parse(evaluation.asks().asks)[0].fn], [true, false, 'call']);
     evaluation.answer(1, true, '"yes"', 0);
     await settle();
-    assert.deepEqual([evaluation.isPaused, evaluation.done, evaluation.asks()], [true, false, '']);
+    assert.deepEqual([evaluation.isPaused, evaluation.done, evaluation.asks().asks], [true, false, '[]']);
     while (!evaluation.done) {
       evaluation.goOn();
       await settle();

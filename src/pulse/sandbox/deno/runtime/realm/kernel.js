@@ -5,12 +5,12 @@
 
 export function kernel(p, makers, settings) {
   'use strict';
-  const { makeArrival, makeConditions, makeTrees, makeWriting, makeLeftovers, makeIteration, stillClock, tamper } = makers;
+  const { makeArrival, makeConditions, makeTrees, makeWriting, makeLeftovers, makeIteration, makeAsking, makeImages, makeDigests, makeTemplates, engine, stillClock, tamper } = makers;
   const world = globalThis;
   const factories = p.create(null);
   const taken = p.create(null);
   const MAX_TOLD = 2_000;
-  let prompts, spreadOut, running, prints, asks, answers, nextAsk, asksRoom, room, clock, randomState, variables, workflows;
+  let spreadOut, running, prints, room, randomState, variables, workflows;
   const message = makeArrival(p);
   const writer = makeWriting(p, settings);
   const { json, shortened, shown, isError, describe, written } = writer;
@@ -82,6 +82,9 @@ export function kernel(p, makers, settings) {
   const reserved = (name) => isOurs(name) || p.startsWith(name, '__');
   const left = makeLeftovers(p, writer, settings, { isOurs, original: message.original });
   const iteration = makeIteration(p, writer, { current, currentToKeep }, put);
+  const effects = makeAsking(p, writer, settings, { find: current, put, snapshot: left.snapshot, limitError });
+  const images = makeImages(p);
+  const templates = makeTemplates(p, engine);
 
   // Puts the message's fields on the global; the names that may not go there, as JSON.
   function spread() {
@@ -95,18 +98,8 @@ export function kernel(p, makers, settings) {
       if (reserved(names[i])) refused += (refused === '' ? '' : ',') + p.stringify(names[i]);
       else put(names[i], fields[names[i]], true);
     }
-    prompts = promptCount(names);
+    effects.countPrompts(names);
     return `[${refused}]`;
-  }
-
-  // A message from another workflow may hold what its prompts were answered: the next one is counted on from there.
-  function promptCount(names) {
-    let highest = 0;
-    for (let i = 0; i < names.length; i++) {
-      const found = p.startsWith(names[i], 'promptResponse_') ? p.exec(/^promptResponse_(\d{1,9})$/, names[i]) : null;
-      if (found !== null && p.Number(found[1]) > highest) highest = p.Number(found[1]);
-    }
-    return highest;
   }
 
   // The environment's variables, as globals and by name.
@@ -147,43 +140,14 @@ export function kernel(p, makers, settings) {
     return conditions.evaluate(trees.compiled(p.parse(p.stringify(tree)), 0), data === undefined ? message.copy() : data);
   }
 
-  // An effect: a promise that the outer program settles. What crosses is text.
-  function effect(fn, args) {
-    let list = '';
-    for (let i = 0; i < args.length; i++) list += (i === 0 ? '' : ',') + (json(args[i]) ?? 'null');
-    return ask(fn, list);
+  // Without data a template sees what scripts and other templates see: the globals, and the message behind them.
+  function renderTemplate(template, data, options) {
+    return templates.render(template, data === undefined ? p.parse(left.snapshot()) : data, options);
   }
-
-  function ask(fn, list) {
-    if (list.length > settings.effectLimit) throw limitError(`The arguments of ${fn} are larger than ${settings.effectLimit} characters`);
-    if (nextAsk >= settings.effects) throw limitError(`This message has asked for more than ${settings.effects} effects`);
-    if (list.length > asksRoom) throw limitError(`The effects that wait for their answers have arguments of more than ${settings.asksLimit} characters`);
-    asksRoom -= list.length;
-    const seq = ++nextAsk;
-    asks += `${asks === '' ? '' : ','}{"seq":${seq},"fn":${p.stringify(fn)},"args":[${list}]}`;
-    return new p.Promise((resolve, reject) => {
-      answers[seq] = { __proto__: null, resolve, reject, size: list.length };
-    });
-  }
-
-  // A message to another workflow, with all that scripts have left so far.
-  const sendTo = (fn, workflowId) => ask(fn, `${json(workflowId) ?? 'null'},${left.snapshot()}`);
 
   function getWorkflowByName(name) {
     const found = workflows === '' ? undefined : step(p.parse(workflows), p.String(name));
     return found === undefined ? null : found;
-  }
-
-  const getPromptResponse = (index) => world[`promptResponse_${index}`];
-
-  function effectError(given) {
-    const error = new p.Error(given.message);
-    const say = (name, value) => p.defineProperty(error, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
-    say('name', 'EffectError');
-    say('code', given.code);
-    say('retryable', given.retryable === true);
-    say('effect', given.effect);
-    return error;
   }
 
   // ---- chance: the same at every evaluation ----------------------------------------------------------------------
@@ -198,9 +162,10 @@ export function kernel(p, makers, settings) {
 
   // ---- scripts -----------------------------------------------------------------------------------------------
 
-  async function superviseTrigger(workflowId, started) {
+  // What the walk itself asks for: 'ok ' and the answer as JSON.
+  async function superviseAsk(asked, started) {
     try {
-      const answer = await sendTo('workflowNode', workflowId);
+      const answer = await asked();
       if (running === started) started.outcome = `ok ${json(answer)}`;
     } catch (error) {
       if (running === started) started.outcome = p.stringify(describe(error));
@@ -220,14 +185,12 @@ export function kernel(p, makers, settings) {
 
   function reset() {
     message.forget();
-    prompts = 0;
+    effects.reset();
+    templates.reset();
     spreadOut = false;
-    prints = asks = '';
-    answers = p.create(null);
+    prints = '';
     running = undefined;
-    nextAsk = clock = 0;
     room = settings.logLimit;
-    asksRoom = settings.asksLimit;
     variables = p.create(null);
     workflows = '';
     iteration.reset();
@@ -237,24 +200,22 @@ export function kernel(p, makers, settings) {
     put('print', print, false);
     put('console', { log: print, info: print, warn: print, error: print, debug: print }, false);
     put('evaluateCondition', evaluateCondition, false);
-    for (let i = 0; i < settings.functions.length; i++) {
-      const fn = settings.functions[i];
-      put(fn, { [fn]() { return effect(fn, arguments); } }[fn], false);
-    }
-    put('triggerWorkflow', { triggerWorkflow(workflowId) { return sendTo('triggerWorkflow', workflowId); } }.triggerWorkflow, false);
-    p.defineProperty(world, '__prompt_count__', { __proto__: null, get: () => prompts, set: (count) => (prompts = count), enumerable: false, configurable: true });
+    effects.install();
     put('getWorkflowByName', getWorkflowByName, false);
-    put('getPromptResponse', { getPromptResponse(index) { return getPromptResponse(index); } }.getPromptResponse, false);
-    put('latestPromptResponse', { latestPromptResponse() { return getPromptResponse(prompts); } }.latestPromptResponse, false);
+    put('renderTemplate', renderTemplate, false);
+    const { uuid, sha256, hmacSha256, base64Encode, base64Decode } = makeDigests(p, random);
+    put('uuid', { uuid() { return uuid(); } }.uuid, false);
+    put('sha256', { sha256(text) { return sha256(text); } }.sha256, false);
+    put('hmacSha256', { hmacSha256(key, text) { return hmacSha256(key, text); } }.hmacSha256, false);
+    put('base64Encode', { base64Encode(text) { return base64Encode(text); } }.base64Encode, false);
+    put('base64Decode', { base64Decode(text) { return base64Decode(text); } }.base64Decode, false);
   }
 
   const face = {
     __proto__: null,
-    // `asked` is how many effects this message has asked for already, in realms before this one.
     begin(given, at, words, asked, variableList, workflowList) {
-      nextAsk = p.Number(asked);
       message.begin(given);
-      clock = at;
+      effects.begin(at, asked);
       seed(words);
       workflows = workflowList;
       putVariables(variableList);
@@ -273,7 +234,20 @@ export function kernel(p, makers, settings) {
     },
     trigger(workflowId) {
       running = { __proto__: null, outcome: '' };
-      superviseTrigger(workflowId, running);
+      superviseAsk(() => effects.sendTo('workflowNode', workflowId), running);
+      return '';
+    },
+    // What a prompt asks of which model, where its script finds it too; `seen`: with the pictures of the message.
+    pose(text, model, seen) {
+      put('__promptText__', text, false);
+      variables.modelConfiguration = 1;
+      put('modelConfiguration', model === '' ? null : { id: model }, false);
+      put('__promptImageUrls__', seen === '' ? '[]' : p.stringify(images.of(message.copy())), false);
+      return '';
+    },
+    prompt() {
+      running = { __proto__: null, outcome: '' };
+      superviseAsk(effects.ownPrompt, running);
       return '';
     },
     poll: () => (running === undefined ? 'ok' : running.outcome),
@@ -307,26 +281,13 @@ export function kernel(p, makers, settings) {
       const value = current(p.parse(path));
       return written(() => value) ?? '';
     },
-    asked() {
-      const out = asks;
-      asks = '';
-      return out;
-    },
+    asked: effects.asked,
     printed() {
       const out = prints;
       prints = '';
       return out;
     },
-    answer(seq, ok, json, at) {
-      const waiting = answers[seq];
-      if (waiting === undefined) return 'unknown';
-      delete answers[seq];
-      asksRoom += waiting.size;
-      if (at > clock) clock = at;
-      if (ok === 'yes') waiting.resolve(json === '' ? undefined : p.parse(json));
-      else waiting.reject(effectError(p.parse(json)));
-      return '';
-    },
+    answer: effects.answer,
     select: iteration.select,
     iterate: iteration.iterate,
     pass: iteration.pass,
@@ -372,7 +333,7 @@ export function kernel(p, makers, settings) {
   p.deleteProperty(JSON, 'isRawJSON');
   reset();
   install();
-  stillClock(p, () => clock);
+  stillClock(p, effects.now);
   p.defineProperty(Math, 'random', { __proto__: null, value: { random }.random, writable: true, enumerable: false, configurable: true });
   const verify = tamper({ reuse: settings.realm === 'verified' });
   const names = p.ownKeys(world);

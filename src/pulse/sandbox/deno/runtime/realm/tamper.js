@@ -50,6 +50,8 @@ export function tamper(options) {
   const probe = [''];
   const nothing = [];
   const MOST_GLOBALS = 2_000;
+  const WRITABLE = 1, CONFIGURABLE = 2, ENUMERABLE = 4;
+  const CHANGEABLE = WRITABLE | CONFIGURABLE;
 
   // ---- taking away -------------------------------------------------------------------------------------------
 
@@ -194,14 +196,18 @@ export function tamper(options) {
   // What may change of an object. Properties that are neither writable nor configurable never do.
   function record(object, label) {
     const keys = ownKeys(object);
-    const slots = keys.map((key) => slotOf(object, key, label)).filter((slot) => slot.configurable || slot.writable);
+    const slots = keys.map((key) => slotOf(object, key)).filter((slot) => slot.traits & CHANGEABLE);
     return { object, label, parent: getPrototypeOf(object), keys, slots };
   }
 
-  function slotOf(object, key, label) {
-    const { value, writable, get, set, enumerable, configurable } = getOwnPropertyDescriptor(object, key);
-    return { key, name: named(label, key), value, writable, get, set, enumerable, configurable };
+  // Small: every realm has a thousand of them.
+  function slotOf(object, key) {
+    const now = getOwnPropertyDescriptor(object, key);
+    return { key, value: now.value, get: now.get, set: now.set, traits: traitsOf(now) };
   }
+
+  const traitsOf = ({ writable, configurable, enumerable }) =>
+    (writable === true ? WRITABLE : 0) | (configurable ? CONFIGURABLE : 0) | (enumerable ? ENUMERABLE : 0);
 
   // ---- proving -----------------------------------------------------------------------------------------------
 
@@ -214,12 +220,12 @@ export function tamper(options) {
     return '';
   }
 
-  function slotFault(object, slots) {
+  function slotFault({ object, label, slots }) {
     for (let i = 0; i < slots.length; i++) {
       const was = slots[i];
       const now = getOwnPropertyDescriptor(object, was.key);
-      const same = is(now.value, was.value) && now.writable === was.writable && now.get === was.get && now.set === was.set;
-      if (!same || now.enumerable !== was.enumerable || now.configurable !== was.configurable) return `${was.name} was changed`;
+      const same = is(now.value, was.value) && now.get === was.get && now.set === was.set;
+      if (!same || traitsOf(now) !== was.traits) return `${named(label, was.key)} was changed`;
     }
     return '';
   }
@@ -236,11 +242,12 @@ export function tamper(options) {
     return at === keys.length ? '' : 'globalThis has lost a property';
   }
 
-  function worldFault({ parent, keys, slots }) {
+  function worldFault(self) {
+    const { parent, keys } = self;
     if (getPrototypeOf(world) !== parent) return 'globalThis has another prototype';
     if (!isExtensible(world)) return 'globalThis can no longer be extended';
     const fault = sweep(keys);
-    return fault === '' ? slotFault(world, slots) : fault;
+    return fault === '' ? slotFault(self) : fault;
   }
 
   // Writing has no effect where there is no slot; where there is one, it may hold `undefined`.
@@ -253,7 +260,7 @@ export function tamper(options) {
   function findFault(self) {
     let fault = '';
     for (let i = 0; fault === '' && i < watched.length; i++) fault = shapeFault(watched[i]);
-    for (let i = 0; fault === '' && i < watched.length; i++) fault = slotFault(watched[i].object, watched[i].slots);
+    for (let i = 0; fault === '' && i < watched.length; i++) fault = slotFault(watched[i]);
     if (fault === '') fault = worldFault(self);
     for (let i = 0; fault === '' && i < watched.length; i++) fault = stackFault(watched[i]);
     if (fault === '') fault = stackFault(self);

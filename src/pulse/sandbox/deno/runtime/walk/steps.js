@@ -57,11 +57,21 @@ export class Steps {
     return missing;
   }
 
+  // Puts the text of a prompt, its model and the message's pictures where scripts and the model's call find them.
+  pose(node) {
+    this.touch(node);
+    this.#evaluation.node = identity(node);
+    const { text, missing } = JSON.parse(this.call('render', JSON.stringify(node.promptParts)));
+    for (const placeholder of missing) this.note(node, { type: 'template', action: 'missing_value', placeholder });
+    this.call('pose', text, node.model ?? '', node.imageRecognition ? 'yes' : '');
+  }
+
   async script(node, place, phase) {
     if (node[phase] === undefined) return;
     this.touch(node);
     const compiled = scriptOf(this.#plan, place.node, phase);
     const started = Date.now();
+    this.#evaluation.node = identity(node);
     const outcome = compiled.error === undefined ? await this.#evaluation.runScript(compiled) : JSON.stringify(compiled.error);
     this.#notePrints(node);
     const durationMs = Date.now() - started;

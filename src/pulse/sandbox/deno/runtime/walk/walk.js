@@ -143,6 +143,24 @@ export class Walk {
     return { places: place.children };
   }
 
+  // The model is asked by the node itself, unless its script does that (platform.md 2.4).
+  async prompt(node, place) {
+    const started = Date.now();
+    await this.#prepare(node, place);
+    if (this.#trace.isPinned(place)) return { places: place.children };
+    if (!this.#isWanted(node)) return NOTHING;
+    this.#steps.pose(node);
+    if (node.asks) await this.#askModel(node);
+    await this.#steps.script(node, place, 'post');
+    this.#steps.note(node, { type: 'prompt', action: 'complete', durationMs: Date.now() - started });
+    return { places: place.children };
+  }
+
+  async #askModel(node) {
+    const outcome = await this.#evaluation.prompt();
+    if (!outcome.startsWith('ok ')) this.#steps.fail(node, JSON.parse(outcome));
+  }
+
   async result(node, place) {
     if (!(await this.#run(node, place))) return NOTHING;
     const status = node.resultStatus ?? 'Success';
@@ -179,12 +197,15 @@ export class Walk {
   async #run(node, place) {
     await this.#prepare(node, place);
     if (this.#trace.isPinned(place)) return true;
-    if (!this.#steps.condition(node)) {
-      this.#steps.note(node, { type: node.kind, action: 'condition_failed', conditionResult: false });
-      return false;
-    }
+    if (!this.#isWanted(node)) return false;
     await this.#steps.script(node, place, 'post');
     return true;
+  }
+
+  #isWanted(node) {
+    if (this.#steps.condition(node)) return true;
+    this.#steps.note(node, { type: node.kind, action: 'condition_failed', conditionResult: false });
+    return false;
   }
 
   // Up to the condition; what a test has pinned takes the place of the node's own work.
@@ -203,6 +224,7 @@ export class Walk {
 const KINDS = {
   __proto__: null,
   event: Walk.prototype.event,
+  prompt: Walk.prototype.prompt,
   action: Walk.prototype.action,
   result: Walk.prototype.result,
   workflow: Walk.prototype.workflow,

@@ -1,0 +1,1 @@
+"""An application's engine beside the platform: loaded, joined, and spoken with."""

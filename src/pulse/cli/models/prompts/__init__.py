@@ -1,0 +1,1 @@
+"""The commands of prompt templates: their texts and versions, sets of values, runs."""

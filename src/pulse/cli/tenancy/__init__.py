@@ -1,0 +1,1 @@
+"""Commands of organizations, people, keys, sources and variables."""

@@ -1,0 +1,1 @@
+"""Models as the API shows them: what the catalogue offers, credentials, configurations, prompt templates."""

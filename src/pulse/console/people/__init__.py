@@ -1,0 +1,1 @@
+"""Routes of people: signing in, their profile, users, members."""

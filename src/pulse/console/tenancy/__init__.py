@@ -1,0 +1,1 @@
+"""Routes of organizations, environments, API keys and sources."""

@@ -1,0 +1,1 @@
+"""What scripts may do to the world: one module a subject."""

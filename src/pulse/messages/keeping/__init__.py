@@ -1,0 +1,1 @@
+"""How long messages are kept, and where: segments in the object store, partitions, retention."""

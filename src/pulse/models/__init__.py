@@ -1,0 +1,1 @@
+"""Language models: one port, one module a wire format."""

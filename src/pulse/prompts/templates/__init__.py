@@ -1,0 +1,1 @@
+"""Prompt templates: their versions, variables and named sets of values."""
