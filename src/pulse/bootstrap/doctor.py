@@ -19,6 +19,7 @@ from pulse.sandbox.deno.command import RUNTIME, chosen_walls, find_deno
 from pulse.sandbox.deno.walls import examine, self_test, supported
 from pulse.storage.database import Database
 from pulse.storage.migrations import pending
+from pulse.storage.narrowing import ROLE, can_narrow
 from pulse.tenancy.audit.reading import AuditReader
 from pulse.tenancy.tables import tenancy_tables
 from pulse.tenancy.vault import Vault
@@ -84,14 +85,27 @@ async def _database(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(5):
             missing = await pending(database, BRANCHES)
-        audit = [] if missing else await _audit(database)
+        more = [] if missing else [*await row_security(database), *await _audit(database)]
     except (PulseError, TimeoutError, OSError) as error:
         return [*findings, Finding("database", "wrong", str(error) or "no answer within five seconds")]
     finally:
         await database.close()
     if missing:
         return [*findings, Finding("database", "wrong", f"{len(missing)} migrations are missing: run `pulse migrate`")]
-    return [*findings, Finding("database", "ok", f"{database.dialect}, schema up to date"), *audit]
+    return [*findings, Finding("database", "ok", f"{database.dialect}, schema up to date"), *more]
+
+
+async def row_security(database: Database) -> list[Finding]:
+    """Whether PostgreSQL itself keeps organizations apart."""
+    if database.dialect != "postgresql":
+        return []
+    async with database.read() as connection:
+        can = await connection.run_sync(can_narrow)
+    if can:
+        return [Finding("row security", "ok", "what is done for an organization sees its own rows only")]
+    advice = f"let an administrator run: CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO {database.url.username};"
+    words = "the database does not keep organizations apart by itself; Pulse does, but there is no second line"
+    return [Finding("row security", "note", f"{words}: {advice} and start Pulse again")]
 
 
 async def _audit(database: Database) -> list[Finding]:

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Sequence
 
+import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from starlette.types import ASGIApp
@@ -27,6 +28,7 @@ from pulse.storage.leases import Heartbeat, Sweeper
 from pulse.storage.lockfile import FolderLock
 from pulse.storage.migrations import migrate
 
+log = structlog.get_logger(__name__)
 ARCHIVE_EVERY_S = 60.0
 RETENTION_EVERY_S = 3_600.0
 KEY_USES_EVERY_S = 10.0
@@ -141,6 +143,9 @@ class Platform:
         return parts.admin.app
 
     async def start(self) -> None:
+        database = self._data.parts.database
+        if database.dialect == "postgresql" and not database.narrows:
+            log.warning("row_security_off", advice="`pulse doctor` says how to switch it on")
         for duty in (*self.duties, *self._of_application):
             await duty.start()
 

@@ -4,7 +4,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -15,10 +15,24 @@ from pulse.tenancy.people.sessions import ABSOLUTE_MS, csrf_token
 from pulse.tenancy.people.sign_in import NOBODY, People
 from pulse.tenancy.store import TenancyStore
 
+T = TypeVar("T")
 Check = Callable[[Request], Awaitable[Principal]]
 COOKIE = "rocketwave_session"
 HEADER = "x-csrf-token"
 SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def right(action: str, check: Callable[[Request], Awaitable[T]]) -> Callable[[Request], Awaitable[T]]:
+    """The check of a right, which is made once a request, however many ask: its route first, its dependencies then."""
+
+    async def once(request: Request) -> T:
+        granted: dict[object, T] = request.scope.setdefault("pulse.granted", {})
+        if once not in granted:
+            granted[once] = await check(request)
+        return granted[once]
+
+    setattr(once, "permission", action)  # noqa: B010 - read by routes.py, and by the test that no route lacks one
+    return once
 
 
 def may(action: str, *, anywhere: bool = False, within: str | None = None) -> Check:
@@ -46,8 +60,7 @@ def may(action: str, *, anywhere: bool = False, within: str | None = None) -> Ch
         refuse_nul(request)
         return principal if anywhere and principal.system else await authenticator.within(principal, *wanted)
 
-    setattr(check, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return check
+    return right(action, check)
 
 
 def may_in_organization(action: str) -> Check:
@@ -64,8 +77,7 @@ def may_in_organization(action: str) -> Check:
         tenancy: TenancyStore = request.app.state.tenancy
         return replace(principal, organization_id=(await tenancy.organization(wanted)).id)
 
-    setattr(placed, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return placed
+    return right(action, placed)
 
 
 def may_with_organization(action: str) -> Check:
@@ -81,19 +93,17 @@ def may_with_organization(action: str) -> Check:
         here = (await tenancy.organization(named)).id if principal.system else principal.organization_id
         return replace(principal, organization_id=here)
 
-    setattr(placed, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return placed
+    return right(action, placed)
 
 
-def open_to_all(action: str) -> Callable[[Request], Awaitable[None]]:
+def open_to_all(action: str) -> Callable[[Request], Awaitable[Any]]:
     """A dependency for what anybody may try, unless another site's page sends it."""
 
     async def check(request: Request) -> None:
         refuse_other_sites(request)
         refuse_nul(request)
 
-    setattr(check, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return check
+    return right(action, check)
 
 
 def own(action: str) -> Check:
@@ -106,8 +116,7 @@ def own(action: str) -> Check:
         refuse_nul(request)
         return principal
 
-    setattr(check, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return check
+    return right(action, check)
 
 
 def own_environment(principal: Principal, organization_id: str | None, environment_id: str | None) -> str:

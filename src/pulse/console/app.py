@@ -90,7 +90,8 @@ def console_app(**parts: Any) -> Console:
     for name, part in parts.items():
         setattr(app.state, name, part)
     for module in MODULES:
-        app.include_router(module.router)
+        # As they are: `include_router` would look through all of them once more, at the first request of each process.
+        app.router.routes.extend(module.router.routes)
     return app
 
 

@@ -19,6 +19,7 @@ from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound, PulseEr
 from pulse.core.ids import is_id
 from pulse.core.json import parse
 from pulse.prompts.records import SYSTEM
+from pulse.storage.narrowing import narrowed
 from pulse.tenancy.access import SCRIPTS, Principal
 from pulse.tenancy.audit.act import Act, Actor, acting
 from pulse.tenancy.audit.audit import Audit
@@ -51,7 +52,7 @@ class GuardedRoute(APIRoute):
                 for check in checks:
                     asked.let_in(await check(request))
                 _refuse_unknown(request, known)
-                with asked.acting():
+                with asked.acting(), asked.narrowed():
                     response = await handle(await _with_json(request) if takes_body else request)
             # What one person may see is nothing for a proxy, or for the next one at the same browser.
             response.headers.setdefault("Cache-Control", "no-store")
@@ -135,6 +136,11 @@ class Asked:
     def acting(self) -> AbstractContextManager[None]:
         """The block in which it does what it asked for. To read is no act."""
         return nullcontext() if self._request.method in SAFE else acting(self._act(self._principal))
+
+    def narrowed(self) -> AbstractContextManager[None]:
+        """The block in which the database itself keeps it to its organization. The operator's is every one."""
+        who = self._principal
+        return narrowed("" if who is None or who.system else who.organization_id)
 
     async def __aenter__(self) -> None:
         return None

@@ -12,6 +12,7 @@ from pulse.messages.outcomes import Outcomes
 from pulse.messages.queue import MessageQueue
 from pulse.messages.records import Outcome, Work
 from pulse.storage.claim_loop import ClaimLoop
+from pulse.storage.narrowing import narrowed
 
 log = structlog.get_logger(__name__)
 PUT_OFF_MS = 1_000
@@ -43,7 +44,8 @@ class Consumer(ClaimLoop[Work]):
 
     async def process(self, work: Work) -> None:
         try:
-            outcome = await self._evaluator.evaluate(work)
+            with narrowed(work.organization_id):
+                outcome = await self._evaluator.evaluate(work)
             await self._store(outcome)
         except Unavailable as error:
             log.warning("evaluation_put_off", message=work.id, reason=error.message)

@@ -6,6 +6,7 @@ Callers that come while it is being read wait for that one reading, unless a cha
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
+from contextvars import Context
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -29,7 +30,8 @@ class Kept(Generic[K, T]):
             return kept[1]
         reading = self._readings.get(key)
         if reading is None:
-            reading = self._readings[key] = asyncio.create_task(self._reading(key))
+            # It serves everybody: nothing of the context of whoever comes first goes with it.
+            reading = self._readings[key] = asyncio.create_task(self._reading(key), context=Context())
             reading.add_done_callback(partial(self._over, key))
         # A caller that goes away leaves the reading to the others.
         return await asyncio.shield(reading)

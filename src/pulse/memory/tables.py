@@ -5,6 +5,7 @@ is a virtual table, `memory_words`, and PostgreSQL's a generated column of the c
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import (
@@ -38,6 +39,7 @@ class MemoryTables:
     words: str
 
 
+@cache
 def memory_tables(prefix: str) -> MemoryTables:
     metadata = MetaData()
     documents = Table(

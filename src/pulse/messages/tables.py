@@ -5,6 +5,7 @@ partitions; see partitions.py. The index row stays when a body moves into a segm
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
@@ -28,8 +29,10 @@ class MessageTables:
     outbox: Table
     journals: Table
     effects: Table
+    held_counts: Table
 
 
+@cache
 def message_tables(prefix: str) -> MessageTables:
     metadata = MetaData()
     return MessageTables(
@@ -43,6 +46,7 @@ def message_tables(prefix: str) -> MessageTables:
         outbox_table(metadata, prefix),
         _journals(metadata, prefix),
         _effects(metadata, prefix),
+        _held_counts(metadata, prefix),
     )
 
 
@@ -123,6 +127,15 @@ def _segments(metadata: MetaData, prefix: str) -> Table:
     )
     Index(f"{prefix}message_segments_hour", table.c.hour)
     return table
+
+
+def _held_counts(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        f"{prefix}held_counts",
+        metadata,
+        Column("organization_id", String, primary_key=True),
+        Column("count", BigInteger, nullable=False),
+    )
 
 
 def _links(metadata: MetaData, prefix: str) -> Table:

@@ -1,6 +1,7 @@
 """The tables of credentials, configurations, legacy models and prompt templates."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import (
@@ -39,6 +40,7 @@ class PromptTables:
     cells: Table
 
 
+@cache
 def prompt_tables(prefix: str) -> PromptTables:
     metadata = MetaData()
     return PromptTables(

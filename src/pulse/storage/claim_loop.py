@@ -10,6 +10,7 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Generic, Protocol, TypeVar
 
 from pulse.core.errors import PulseError, Unavailable
@@ -117,7 +118,8 @@ class ClaimLoop(ABC, Generic[W]):
 
     def take(self, work: W) -> None:
         """Begins a row that was claimed for this worker when it was stored."""
-        task = asyncio.create_task(self.process(work))
+        # Whoever stored it has no part in what becomes of it.
+        task = asyncio.create_task(self.process(work), context=Context())
         self._running[work.id] = (work, task)
         task.add_done_callback(lambda ended: self._ended(work, ended))
 

@@ -18,7 +18,8 @@ all who were in it: nothing of it was stored.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -84,7 +85,7 @@ class Committer:
         entry = _Entry(verb, item, committed, locks)
         self._waiting.append(entry)
         if len(self._pumps) < self._lanes:
-            self._pumps.add(asyncio.create_task(self._run(), name="committer"))
+            self._pumps.add(_task(self._run(), "committer"))
         return cast(Answer, await entry.answered)
 
     async def drain(self) -> None:
@@ -107,7 +108,7 @@ class Committer:
     def _hold_up(self, entries: list[_Entry]) -> None:
         self._held_up += entries
         if entries and self._patient is None:
-            self._patient = asyncio.create_task(self._wait_for_locks(), name="committer-locks")
+            self._patient = _task(self._wait_for_locks(), "committer-locks")
 
     async def _wait_for_locks(self) -> None:
         batch: list[_Entry] = []
@@ -161,6 +162,11 @@ class Committer:
 
     async def _in_one_transaction(self, batch: list[_Entry], *, waits: bool) -> dict[_Entry, Any]:
         return await self._database.transact(partial(_apply, batch, waits=waits))
+
+
+def _task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that serves everybody: nothing of the context of whoever happens to start it goes with it."""
+    return asyncio.create_task(work, name=name, context=Context())
 
 
 def _apply(batch: list[_Entry], connection: Connection, *, waits: bool) -> dict[_Entry, Any]:

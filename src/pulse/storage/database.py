@@ -22,6 +22,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Misconfigured, PulseError, StorageDown, StorageFull, StorageReadOnly
+from pulse.storage.narrowing import is_narrowed, narrow
 from pulse.storage.sqlite import WriterThread, sqlite_engine
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -64,6 +65,8 @@ class Database:
         # What goes with a transaction that begins now, for the context that it begins in: a block around it, which
         # gives what is to be called before the commit and hears whether that came about. None: nothing.
         self.company: Callable[[], AbstractContextManager[BeforeCommit] | None] = _nobody
+        # Whether transactions can be narrowed to one organization (see narrowing.py): `migrate` finds out.
+        self.narrows = False
 
     def _engines(self, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
         if self.dialect == "postgresql":
@@ -88,7 +91,10 @@ class Database:
             await self._take_turn()
             return await self._thread.run(work, self._turn.release)
         async with self._writer.begin() as connection:
-            return await connection.run_sync(work)
+            return await connection.run_sync(_narrowed(work) if self._is_narrowed() else work)
+
+    def _is_narrowed(self) -> bool:
+        return self.narrows and is_narrowed()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -96,6 +102,8 @@ class Database:
         company: AbstractContextManager[BeforeCommit | None] = self.company() or nullcontext()
         with translated_errors(), company as before_commit:
             async with self._alone(), self._writer.begin() as connection:
+                if self._is_narrowed():
+                    await connection.run_sync(narrow)
                 yield connection
                 if before_commit is not None:
                     await connection.run_sync(before_commit)
@@ -105,6 +113,8 @@ class Database:
         """One snapshot to read from; on SQLite writes are refused."""
         with translated_errors():
             async with self._reader.begin() as connection:
+                if self._is_narrowed():
+                    await connection.run_sync(narrow)
                 yield connection
 
     @asynccontextmanager
@@ -157,6 +167,14 @@ class Database:
             async with self._turn:
                 await self._thread.close()
         await self._writer.dispose()
+
+
+def _narrowed(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    def both(connection: Connection) -> T:
+        narrow(connection)
+        return work(connection)
+
+    return both
 
 
 def _with(work: Callable[[Connection], T], before_commit: BeforeCommit) -> Callable[[Connection], T]:

@@ -19,16 +19,23 @@ from sqlalchemy import Connection, text
 from pulse.core.errors import Misconfigured
 from pulse.storage.branches import Branch
 from pulse.storage.database import Database
+from pulse.storage.narrowing import NARROWED_TO, let_narrow
 
 _LOCK = 0x50554C5345  # "PULSE"
 
 
 async def migrate(database: Database, branches: Sequence[Branch]) -> list[str]:
-    """Brings the tables of `branches` to their newest revision; returns the revisions that were applied, in order."""
+    """Brings the tables of `branches` to their newest revision; returns the revisions that were applied, in order.
+
+    On PostgreSQL it also sees to it that the database's transactions can be narrowed to one organization.
+    """
     async with database.write() as connection:
         if database.dialect == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        return await connection.run_sync(_upgrade, database.prefix, branches)
+        applied = await connection.run_sync(_upgrade, database.prefix, branches)
+        if database.dialect == "postgresql":
+            database.narrows = await connection.run_sync(let_narrow, database.prefix)
+    return applied
 
 
 async def pending(database: Database, branches: Sequence[Branch]) -> list[str]:
@@ -40,6 +47,30 @@ async def pending(database: Database, branches: Sequence[Branch]) -> list[str]:
 def table_prefix() -> str:
     """For revisions: what the names of this database's tables begin with."""
     return str(op.get_context().opts["table_prefix"])
+
+
+def protect(table: str, rows: str = f"organization_id = {NARROWED_TO}", *, seen: str | None = None) -> None:
+    """For revisions: narrowed transactions see and change the rows that a condition names, and see those of `seen`.
+
+    Without a condition they are those whose `organization_id` is the one that it is narrowed to (see narrowing.py).
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY own ON {table} USING ({rows}) WITH CHECK ({rows})")
+    if seen is not None:
+        op.execute(f"CREATE POLICY seen ON {table} FOR SELECT USING ({seen})")
+
+
+def protect_by(table: str, column: str, parent: str, parent_column: str = "id") -> None:
+    """For revisions: as `protect`, for rows that belong to whoever may see the row of `parent` that they refer to."""
+    is_theirs = f"EXISTS (SELECT 1 FROM {parent} WHERE {parent}.{parent_column} = {table}.{column})"  # noqa: S608
+    protect(table, is_theirs)
+
+
+def share(table: str) -> None:
+    """For revisions: narrowed transactions see all rows of the table, and change none."""
+    protect(table, "false", seen="true")
 
 
 def _scripts(branches: Sequence[Branch]) -> ScriptDirectory:

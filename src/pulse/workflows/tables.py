@@ -1,6 +1,7 @@
 """The tables of workflows. What people drew is kept as they sent it, as JSON text."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
@@ -18,6 +19,7 @@ class WorkflowTables:
     versions: Table
 
 
+@cache
 def workflow_tables(prefix: str) -> WorkflowTables:
     metadata = MetaData()
     entities = Table(

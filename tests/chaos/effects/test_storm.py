@@ -134,7 +134,8 @@ def weather(storm: Storm, kills: int, name: str, scores: Scores) -> None:
         storm.send(door)
         peer.wait_for(10)
     storm.kill()
-    while len(storm.looks) < kills:
+    # As many as are wanted, and until one hit a journal that had an answer in it: else there is nothing to repeat.
+    while len(storm.looks) < kills or not any(look.answered for look in storm.looks):
         storm.strike()
     with closing(storm.pulse.start_and_wait().door()) as door:
         orders.drain(door)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.rig.until import until
+from tests.warm.start import Popen
 
 ROOT = Path(__file__).parents[3]
 READY_S = 60.0
@@ -28,7 +29,7 @@ class Worker:
         """Starts a process; it may not be ready yet."""
         self._starts += 1
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Popen(
                 [sys.executable, "-m", "tests.chaos.engines.worker", *self.arguments, *how],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
 from tests.chaos.limits.sender import ORGANIZATION
 from tests.chaos.rig.until import until
+from tests.warm.start import Popen
 
 PROCESSES = 4
 ENDS: dict[OveragePolicy, str] = {"hard_limit": "ignore", "hold": "held"}
@@ -60,7 +61,7 @@ def test_processes_that_die_count_each_delivery_once(
     def started() -> "subprocess.Popen[str]":
         arguments = [postgres_url, str(count), str(chance.randrange(1 << 30))]
         command = [sys.executable, "-m", "tests.chaos.limits.sender", *arguments]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return Popen(command, stdout=subprocess.PIPE, text=True)
 
     running = [started() for _ in range(PROCESSES)]
     try:

@@ -14,8 +14,9 @@ from random import Random
 
 from tests.chaos.rig.door import Door
 from tests.chaos.rig.until import until
+from tests.warm.start import Popen, run
 
-PULSE = (sys.executable, "-m", "pulse.cli.main")
+PULSE = (str(Path(sys.executable).with_name("pulse")),)
 CARELESS = (sys.executable, str(Path(__file__).with_name("careless.py")))
 READY_S = 60.0
 STOPPED_S = 40.0
@@ -38,14 +39,7 @@ def free_port() -> int:
 
 def command(*arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """A `pulse` command, from its start to its end."""
-    return subprocess.run(
-        [*PULSE, *arguments],
-        env={**os.environ, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=READY_S,
-        check=False,
-    )
+    return run([*PULSE, *arguments], environment={**os.environ, **(environment or {})}, timeout_s=READY_S)
 
 
 @dataclass
@@ -63,7 +57,7 @@ class Pulse:
         """Starts it; it may not be ready yet."""
         arguments = ["up", "--no-demo", "--port", str(self.port), "--data", str(self.data)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Popen(
                 [*self.program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

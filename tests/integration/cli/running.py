@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx2
 
+from tests.warm.start import Popen, run
+
 PULSE = Path(sys.executable).with_name("pulse")
 # Nothing of the machine's own settings reaches a test.
 OURS = ("PULSE_", "SCRIPT_", "SANDBOX_", "MESSAGE_", "MAX_", "ISOLATE_", "WORKER_", "RESULTS_", "CACHE_", "REDIS_")
@@ -64,7 +66,7 @@ class Up:
 def up(folder: Path, *arguments: str, cwd: Path | None = None, **settings: str) -> Iterator[Up]:
     """Starts `pulse up` on the folder, waits until it is ready, and kills it at the end if it is still there."""
     command = [str(PULSE), "up", "--data", str(folder), "--port", "0", "--json", *arguments]
-    process = subprocess.Popen(
+    process = Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**settings), cwd=cwd
     )
     try:
@@ -82,13 +84,5 @@ def pulse(
     *arguments: str | Path, stdin: str = "", cwd: Path | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command as a process of its own."""
-    return subprocess.run(
-        [str(PULSE), *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=environment(**settings),
-        cwd=cwd,
-        timeout=50,
-        check=False,
-    )
+    command = [str(PULSE), *map(str, arguments)]
+    return run(command, text=stdin, environment=environment(**settings), folder=cwd)

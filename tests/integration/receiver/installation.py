@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Connection, inspect, text
 
 from pulse.bootstrap.platform import OpenData
 from pulse.bootstrap.settings import load_settings
@@ -128,15 +129,25 @@ class Installation:
 
     async def counted(self, metric: str, **labels: str) -> float:
         """The value of a figure of `/metrics`; nothing counted is 0."""
-        text = (await self.client.get("/metrics")).text
-        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        shown = (await self.client.get("/metrics")).text
+        samples = [sample for family in text_string_to_metric_families(shown) for sample in family.samples]
         return sum(sample.value for sample in samples if sample.name == metric and sample.labels == labels)
+
+    async def rows(self) -> dict[str, list[str]]:
+        """Every row of the database as text, by table."""
+        async with self.parts.database.read() as connection:
+            return await connection.run_sync(_rows)
 
     def lose_the_database(self) -> None:
         """Puts a folder where the database file was; connections that are open must have been closed before."""
         for file in self.data.settings.data.glob("pulse.db*"):
             file.unlink()
         (self.data.settings.data / "pulse.db").mkdir()
+
+
+def _rows(connection: Connection) -> dict[str, list[str]]:
+    names = [name for name in inspect(connection).get_table_names() if not name.startswith("pulse_memory_words")]
+    return {name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"')))) for name in names}  # noqa: S608
 
 
 @asynccontextmanager

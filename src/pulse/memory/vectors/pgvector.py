@@ -15,6 +15,7 @@ from pulse.memory.tables import MemoryTables
 from pulse.memory.vectors.exact import ExactVectors, Spot, unpacked
 from pulse.memory.vectors.port import Indexed, Space
 from pulse.storage.database import Database
+from pulse.storage.narrowing import NARROWED_TO, let_narrow
 
 _BATCH = 100
 
@@ -44,6 +45,10 @@ class PgVectors:
         """Makes the table, and copies what was put before it was there; returns how many documents that were."""
         async with self._database.write() as connection:
             await connection.execute(self._text(_CREATE))
+            if not (await connection.execute(self._text(_IS_PROTECTED))).scalar_one():
+                await connection.execute(self._text(_ENABLE))
+                await connection.execute(self._text(_PROTECT))
+                await connection.run_sync(let_narrow, self._database.prefix)
         copied = 0
         while some := await self._copy():
             copied += some
@@ -131,6 +136,9 @@ CREATE TABLE IF NOT EXISTS {table} (
   position integer NOT NULL, model text NOT NULL, embedding vector NOT NULL,
   PRIMARY KEY (organization_id, environment_id, namespace, document_id, position)
 )"""
+_IS_PROTECTED = "SELECT relrowsecurity FROM pg_class WHERE oid = CAST('{table}' AS regclass)"
+_ENABLE = "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
+_PROTECT = f"CREATE POLICY own ON {{table}} USING (organization_id = {NARROWED_TO})"
 _INSERT = """
 INSERT INTO {table} (organization_id, environment_id, namespace, document_id, position, model, embedding)
 VALUES (:organization_id, :environment_id, :namespace, :document_id, :position, :model, {vector})"""

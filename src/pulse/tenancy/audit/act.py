@@ -18,6 +18,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from pulse.storage.database import BeforeCommit
+from pulse.storage.narrowing import narrowed
 
 ActorKind = Literal["user", "key", "script", "local", "system", "anyone"]
 MAX_TEXT = 200
@@ -134,10 +135,11 @@ def acting(act: Act) -> Iterator[None]:
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """What is written in this block is no change that anybody makes."""
+    """What is written in this block is no change that anybody makes, and belongs to no organization."""
     token = _UNDER_WAY.set(None)
     try:
-        yield
+        with narrowed(""):
+            yield
     finally:
         _UNDER_WAY.reset(token)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from pulse.storage.committer import Answer, Committer, Item, Verb
 from pulse.storage.database import Database
-from pulse.tenancy.audit.act import UnderWay, aside, under_way
+from pulse.tenancy.audit.act import UnderWay, under_way
 from pulse.tenancy.audit.log import AuditLog
 
 
@@ -35,9 +35,7 @@ class AuditedCommitter(Committer):
             if committed is not None:
                 committed(answer)
 
-        # The task that commits serves others, too, and lasts longer than this act.
-        with aside():
-            return cast(Answer, await super().write(self._with_entries(verb), (act, item), told, locks))
+        return cast(Answer, await super().write(self._with_entries(verb), (act, item), told, locks))
 
     def _with_entries(self, verb: Verb[Any, Any]) -> Verb[Any, Any]:
         """The verb, for items that come with their acts. One for each verb, so that its items go into one call."""

@@ -44,12 +44,7 @@ class Attempts:
 
     async def begin(self, keys: Sequence[str]) -> None:
         """Counts one more for each key. Raises TooManyAttempts, with the seconds to wait, and counts none."""
-        c, now = self._table.c, self._clock.now_ms()
-        # A flood of tries that are refused anyway writes nothing.
-        async with self._database.read() as connection:
-            rows = (await connection.execute(select(c.id, c.failures, c.since).where(c.id.in_(list(keys))))).all()
-        for key, failures, since in rows:
-            _refuse_more(key, failures + 1, since + _window_ms(key) - now)
+        now = self._clock.now_ms()
 
         def work(connection: Connection) -> None:
             for key in sorted(keys):
@@ -57,7 +52,16 @@ class Attempts:
                 _refuse_more(key, failures, since + _window_ms(key) - now)
 
         with aside():
+            await self._refuse_known(keys, now)
             await self._database.transact(work)
+
+    async def _refuse_known(self, keys: Sequence[str], now: int) -> None:
+        """A flood of tries that are refused anyway writes nothing."""
+        c = self._table.c
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(c.id, c.failures, c.since).where(c.id.in_(list(keys))))).all()
+        for key, failures, since in rows:
+            _refuse_more(key, failures + 1, since + _window_ms(key) - now)
 
     async def succeeded(self, keys: Sequence[str]) -> None:
         """Forgets the failures of an account or of its codes; of an address only the try that was none."""

@@ -15,8 +15,12 @@ SAMPLE = 1_000
 async def crowd(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     """Nobody else's rows are in it, so that whatever changes was changed by who asks here."""
     async with installed(tmp_path_factory.mktemp("matrix") / "data") as installation:
-        installation.parts.people.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=1 << 10)
+        make_passwords_cheap(installation)
         yield installation
+
+
+def make_passwords_cheap(installation: Installation) -> None:
+    installation.parts.people.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=1 << 10)
 
 
 @pytest.fixture

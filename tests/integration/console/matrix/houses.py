@@ -1,9 +1,7 @@
 """Organizations with one thing of every kind in them, each marked with a word that stands nowhere else: its canary."""
 
 import re
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -184,16 +182,14 @@ MAKERS: dict[str, Callable[[House], Awaitable[str]]] = {
 }
 
 
-def rows(pulse: Installation) -> dict[str, list[str]]:
+async def rows(pulse: Installation) -> dict[str, list[str]]:
     """Every row of the database as text, by table, but for what every request may write."""
-    with closing(sqlite3.connect(pulse.data.settings.data / "pulse.db")) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        kept = [name for (name,) in names if not any(part in name for part in OF_ASKERS)]
-        return {name: sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"'))) for name in kept}  # noqa: S608
+    found = await pulse.rows()
+    return {name: lines for name, lines in found.items() if not any(part in name for part in OF_ASKERS)}
 
 
-def rows_of(pulse: Installation, found: House) -> list[str]:
+async def rows_of(pulse: Installation, found: House) -> list[str]:
     """The rows that are the organization's: those that name it, or something of it."""
-    every = [f"{table} {row}" for table, lines in rows(pulse).items() for row in lines]
+    every = [f"{table} {row}" for table, lines in (await rows(pulse)).items() for row in lines]
     marks = {found.tenant.organization_id, found.canary, *found.ids.values()} - {"1"}
     return [row for row in every if any(mark in row for mark in marks)]

@@ -41,15 +41,16 @@ class Matrix:
 
     async def run(self, calls: list[Call]) -> list[str]:
         """Asks all of it, an operation at a time: first what is to be refused, then what is allowed."""
-        before = rows_of(self.pulse, self.victim)
+        before = await rows_of(self.pulse, self.victim)
         self._known = {found for row in before for found in ID.findall(row)}
         # Reading comes first: there must be something to read.
         ordered = sorted(calls, key=lambda call: (call.operation.changes, str(call.operation)))
         for _, group in groupby(ordered, key=lambda call: call.operation):
             await self._about(list(group))
         self._compare_ghosts()
-        if rows_of(self.pulse, self.victim) != before:
-            self.failures.append(f"the victim has changed: {_difference(before, rows_of(self.pulse, self.victim))}")
+        after = await rows_of(self.pulse, self.victim)
+        if after != before:
+            self.failures.append(f"the victim has changed: {_difference(before, after)}")
         return self.failures
 
     async def _about(self, calls: list[Call]) -> None:
@@ -57,7 +58,7 @@ class Matrix:
         for call, asker in refused:
             if self.expected(call, asker):
                 await self._prepare(call)
-        before = rows(self.pulse)
+        before = await rows(self.pulse)
         allowed = []
         for call, asker in refused:
             expected = self.expected(call, asker)
@@ -65,7 +66,7 @@ class Matrix:
                 await self._refused(call, asker, expected)
             else:
                 allowed.append((call, asker))
-        after = rows(self.pulse)
+        after = await rows(self.pulse)
         if after != before:
             changed = [_difference(before[name], after[name]) for name in after if after[name] != before.get(name)]
             self.failures.append(f"{calls[0].operation}: all were refused, and yet there changed {changed}")

@@ -79,12 +79,12 @@ async def test_no_body_writes_what_is_not_its_own(asked: Matrix) -> None:
         asker = asked.who["operator"] if admin.refusal(operation.permission) else admin
         call = Call(operation, asker.name)
         await asked.request(call, asker)
-        before = rows(asked.pulse)
+        before = await rows(asked.pulse)
         for path in objects(operation.body):
             for name in OWNED.keys() - declared(asked, operation, path):
                 tried += 1
                 failures += await _refused(asked, call, asker, path, name)
-        if rows(asked.pulse) != before:
+        if await rows(asked.pulse) != before:
             failures.append(f"{operation}: something was written")
     assert failures == [], "\n".join(failures[:40])
     assert tried > 500

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text, false
@@ -33,6 +34,7 @@ class EngineTables:
     rates: Table
 
 
+@cache
 def engine_tables(prefix: str) -> EngineTables:
     """The tables, their names beginning with `prefix`."""
     metadata = MetaData()

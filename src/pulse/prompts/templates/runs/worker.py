@@ -15,6 +15,7 @@ from pulse.prompts.templates.runs.queue import CellQueue
 from pulse.prompts.templates.runs.records import CellWork
 from pulse.prompts.templates.runs.results import CellFiller, Filled, gave_up
 from pulse.storage.claim_loop import ClaimLoop
+from pulse.storage.narrowing import narrowed
 
 log = structlog.get_logger(__name__)
 MAX_LONE_DEATHS = 3
@@ -36,7 +37,8 @@ class PromptWorker(ClaimLoop[CellWork]):
             await self._record(work, gave_up("The process that asked for this answer died three times."))
             return
         try:
-            filled = await self._filler.fill(work, partial(self._queue.keep, work))
+            with narrowed(work.organization_id):
+                filled = await self._filler.fill(work, partial(self._queue.keep, work))
         except Unavailable as error:
             log.warning("prompt_put_off", cell=work.id, reason=error.message)
             await self._put_off(work)
