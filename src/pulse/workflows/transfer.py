@@ -10,7 +10,7 @@ another installation.
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pulse.core.errors import Fault, InvalidFields
@@ -118,8 +118,17 @@ def started_by(document: dict[str, Any]) -> set[str]:
     return workflow_ids(document.get("workflowData") or {})
 
 
-def file_name(workflow_name: str) -> str:
-    return f"{_slug(workflow_name)}.yaml"
+def file_name(name: str, nameless: str = "workflow") -> str:
+    """What a file of something of that name is called; `nameless`: where it has nothing that a file's name can hold."""
+    return f"{_slug(name, nameless)}.yaml"
+
+
+def file_stems(names: Iterable[str], nameless: str = "workflow") -> list[str]:
+    """The same for several, without `.yaml`: those that would be called the same get numbers, in their order."""
+    stems: list[str] = []
+    for name in names:
+        stems.append(_free(file_name(name, nameless).removesuffix(".yaml"), set(stems)))
+    return stems
 
 
 def _with_entities(document: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
@@ -150,8 +159,8 @@ def _renamed(data: Any, **rename: Callable[[str], str]) -> Any:
     }
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "workflow"
+def _slug(name: str, nameless: str = "workflow") -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or nameless
 
 
 def _free(wanted: str, taken: set[str]) -> str:

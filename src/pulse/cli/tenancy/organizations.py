@@ -1,11 +1,12 @@
 """`pulse organizations`, `environments`, `keys`, `sources`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pulse.cli.options import At, Data, DataOptions, EnvironmentOptions, Json, Organization, opened
+from pulse.cli.options import At, Data, DataOptions, EnvironmentOptions, Json, Organization, opened, taking
 from pulse.cli.output import Answer, listed, run
 from pulse.cli.session import part, session
 
@@ -29,6 +30,32 @@ async def create_organization(at: At, name: str) -> Answer:
 async def list_organizations(at: At) -> Answer:
     """Lists organizations."""
     return listed(await at.get(ORGANIZATIONS), ("id", "name", "createdAt"))
+
+
+@organizations.command("export")
+@opened(DataOptions)
+async def export_organization(at: At, name: str, folder: Path) -> Answer:
+    """Writes all that is set up in an organization into a folder of YAML files that lives in git, without secrets."""
+    # All that knows of it, which nobody needs who only lists organizations.
+    from pulse.cli.tenancy.configuration.exporting import export
+
+    return await export(at, name, folder)
+
+
+@organizations.command("apply")
+@taking(DataOptions)
+def apply_organization(
+    options: DataOptions,
+    folder: Path,
+    organization: Organization = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Only show what would change.")] = False,
+) -> None:
+    """Makes an organization (that of the folder, unless one is named) what a folder says. Nothing is deleted."""
+    from pulse.cli.tenancy.configuration.applying import apply
+    from pulse.cli.tenancy.configuration.folder import read_folder
+
+    read = read_folder(folder)
+    options.run(lambda at: apply(at, read, organization, diff=diff))
 
 
 @environments.command("create")

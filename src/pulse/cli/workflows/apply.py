@@ -3,7 +3,7 @@
 import difflib
 import json
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,10 @@ from pulse.workflows.records import Entity, Workflow
 from pulse.workflows.transfer import shared_names, started_by, to_document, with_configuration_names, with_ids
 
 Kind = Literal["create", "change", "unchanged"]
+
+
+def as_json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,19 @@ def changes_of(
     workflows: Sequence[Workflow],
     entities: Mapping[str, Entity],
     configurations: Mapping[str, str] | None = None,
+    shown_as: Callable[[dict[str, Any]], str] = as_json,
 ) -> Change:
-    """What applying the document would change; `configurations` are the names of model configurations by id."""
+    """What applying the document would change; `configurations` are the names of model configurations by id.
+
+    `shown_as`: the text of a document, whose lines the diff is made of.
+    """
     name, shown = document["name"], with_configuration_names(document, configurations or {})
     present = next((workflow for workflow in workflows if workflow.name == name), None)
     if present is None:
-        return Change("create", name, document, None, {}, _diff({}, shown))
+        return Change("create", name, document, None, {}, diff_of({}, shown, shown_as))
     before = to_document(present, entities, {workflow.id: workflow.name for workflow in workflows}, configurations)
     used = {entities[entity_id].name: entities[entity_id] for entity_id in entity_ids(present.data)}
-    diff = _diff(_comparable(before), _comparable(shown))
+    diff = diff_of(_comparable(before), _comparable(shown), shown_as)
     return Change("change" if diff else "unchanged", name, document, present, used, diff)
 
 
@@ -171,10 +179,7 @@ def _entity(entity: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _diff(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    old, new = (
-        [] if not side else json.dumps(side, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
-        for side in (before, after)
-    )
-    lines = difflib.unified_diff(old, new, lineterm="", n=2)
-    return [line for line in lines if not line.startswith(("---", "+++"))]
+def diff_of(before: dict[str, Any], after: dict[str, Any], shown_as: Callable[[dict[str, Any]], str]) -> list[str]:
+    """The lines of a unified diff of two documents, without its head; an empty one has no lines."""
+    old, new = ([] if not side else shown_as(side).splitlines() for side in (before, after))
+    return list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]

@@ -10,12 +10,13 @@ from pulse.cli.options import At, EnvironmentOptions, opened, taking
 from pulse.cli.output import Answer, counted, listed, print_text, run
 from pulse.cli.session import LARGEST_PAGE
 from pulse.cli.workflows import code
-from pulse.cli.workflows.apply import Change, carry_out_all, changes_of, check_contents
+from pulse.cli.workflows.apply import Change, carry_out_all
 from pulse.cli.workflows.code import WorkflowOptions
 from pulse.cli.workflows.configurations import read_configurations
 from pulse.cli.workflows.documents import faults_of, read_all, read_documents, to_yaml, write_all
+from pulse.cli.workflows.stored import read_stored
 from pulse.core.errors import InvalidInput
-from pulse.workflows.transfer import to_document, with_configuration_ids
+from pulse.workflows.transfer import to_document
 
 app = typer.Typer(no_args_is_help=True, help="Drawn workflows; with --app or --code, those of an application's engine.")
 
@@ -89,19 +90,14 @@ def apply(
     async def work() -> Answer:
         documents = read_documents(folder)
         async with options.open() as at:
-            workflows, entities = await read_all(at.pulse, at.place)
-            models = await read_configurations(at.pulse, at.place)
+            stored = await read_stored(at.pulse, at.place)
             names = {document["name"] for document in documents.values()}
-            there = names | {name for each in workflows for name in (each.id, each.name)}
             for file, document in documents.items():
                 with faults_of(file):
-                    check_contents(document, there)
-                    models.check(document)
-            wanted = [with_configuration_ids(document, models.ids) for document in documents.values()]
-            changes = [changes_of(document, workflows, entities, models.names) for document in wanted]
+                    stored.check(document, names)
+            changes = stored.changes(list(documents.values()))
             if not diff:
-                known = {workflow.name: workflow.id for workflow in reversed(workflows)}
-                await carry_out_all(changes, at.pulse, at.place, known)
+                await carry_out_all(changes, at.pulse, at.place, stored.ids)
         as_json = [{"workflow": change.name, "change": change.kind} for change in changes]
         return Answer(as_json, partial(_print, changes))
 
