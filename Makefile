@@ -41,14 +41,14 @@ services: ## see to PostgreSQL, Redis, NATS and Chromium for the tests, as far a
 	@scripts/services.sh
 
 test: services check ## everything: `check`, then all other tests
-	@$(if $(SLOW_TESTS),$(BIN)/python -m pytest $(SLOW_TESTS) -n $(WORKERS),true)
+	@$(if $(SLOW_TESTS),$(BIN)/python -m pytest $(SLOW_TESTS) -n $(WORKERS) --dist worksteal,true)
 
 check: setup ## about a minute: format, lint, types, imports, unit and architecture tests; stops at the first group that fails
 	@$(call group,format,$(BIN)/ruff format --check .)
 	$(call group,lint,$(BIN)/ruff check --quiet --output-format concise .)
 	$(call group,types,$(BIN)/mypy --no-error-summary src tests $(SCRIPTS) $(BENCHMARKS))
 	$(call group,imports,$(BIN)/lint-imports --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; false; })
-	$(call group,unit and architecture tests,$(BIN)/python -m pytest $(FAST_TESTS) -n $(WORKERS))
+	$(call group,unit and architecture tests,$(BIN)/python -m pytest $(FAST_TESTS) -n $(WORKERS) --dist worksteal)
 
 bench: setup ## every benchmark that needs nothing but Pulse
 	@exec $(BIN)/pulse bench all

@@ -39,7 +39,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What an organization may use. Where `is_override`, limit and policy are its own, and not its plan's."""
+    """What an organization may use. Where `is_override`, limit and policy are its own, and not its plan's.
+
+    `also_paid`: the ids of other subscriptions at Stripe that it pays for beside `stripe_subscription`, with spaces
+    between them.
+    """
 
     organization_id: str
     plan_key: str | None
@@ -51,6 +55,7 @@ class Subscription:
     stripe_subscription: str | None
     revision: int
     updated_at: int
+    also_paid: str = ""
 
 
 class Standing(NamedTuple):

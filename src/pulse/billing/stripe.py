@@ -4,7 +4,9 @@ There is no library of Stripe's here: it opens connections of its own, and `egre
 
 A POST carries an idempotency key, under which it is tried again where Stripe was not reached or was busy (409, 429,
 5xx), unless Stripe says that this helps nothing (`Stripe-Should-Retry`). The key is made of what is asked for: the same
-request within a day is the same object.
+request within a day is the same object. But Stripe keeps a failure for that day as well, and says so when it repeats it
+("Advanced error handling": `Idempotent-Replayed`). A failure that is only repeated is no answer to this request, which
+is then made under a key of its own.
 """
 
 import asyncio
@@ -12,13 +14,27 @@ import hashlib
 import random
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from pulse.billing.selling import Bought, Notice, Order, Reason, StripeDown, StripeRefused, Unsigned
+from pulse.billing.payments import Bought, CustomerGone, Notice, Order, Page, StripeDown, StripeRefused, Unsigned
+from pulse.billing.stripe_objects import (
+    Made,
+    Portal,
+    Session,
+    Sessions,
+    Subscriptions,
+    bought_of,
+    error_of,
+    flat,
+    notice_of,
+    page_of,
+    session_form,
+)
 from pulse.core.errors import InvalidInput, PulseError
 from pulse.core.retry import backoff_ms
 from pulse.core.signatures import stripe_fault
@@ -32,67 +48,9 @@ RETRIES = 3
 FIRST_PAUSE_MS = 500
 LONGEST_PAUSE_MS = 4_000
 MAX_WORDS = 300
-EVENTS: Mapping[str, Reason] = {
-    "checkout.session.completed": "checkout_completed",
-    "checkout.session.async_payment_succeeded": "checkout_completed",
-    "customer.subscription.updated": "subscription_updated",
-    "customer.subscription.paused": "subscription_updated",
-    "customer.subscription.resumed": "subscription_updated",
-    "customer.subscription.deleted": "subscription_deleted",
-}
-_KEY = re.compile(r"\b(sk|rk|pk|whsec)_[A-Za-z0-9_*]+")
+_IDEMPOTENCY_KEY = "idempotency-key"
+_SECRET = re.compile(r"\b(sk|rk|pk|whsec)_[A-Za-z0-9_*]+")
 T = TypeVar("T")
-
-
-class _Made(msgspec.Struct):
-    id: str
-
-
-class _Page(msgspec.Struct):
-    url: str
-
-
-class _Price(msgspec.Struct):
-    id: str
-
-
-class _Item(msgspec.Struct):
-    price: _Price
-
-
-class _Items(msgspec.Struct):
-    data: list[_Item]
-
-
-class _Subscription(msgspec.Struct):
-    id: str
-    status: str
-    created: int
-    items: _Items
-    metadata: dict[str, str] = {}
-
-
-class _Subscriptions(msgspec.Struct):
-    data: list[_Subscription]
-
-
-class _Subject(msgspec.Struct):
-    """The session or the subscription that an event is about."""
-
-    object: str
-    customer: str | None = None
-    mode: str | None = None
-    client_reference_id: str | None = None
-    metadata: dict[str, str] | None = None
-
-
-class _Data(msgspec.Struct):
-    object: msgspec.Raw
-
-
-class _Event(msgspec.Struct):
-    type: str
-    data: _Data
 
 
 class StripeApi:
@@ -118,49 +76,54 @@ class StripeApi:
         self._draw = draw
         self._pause = pause
 
-    async def customer(self, organization_id: str, name: str) -> str:
+    async def customer(self, organization_id: str, name: str, key: str) -> str:
         fields = {"name": name, "metadata": {"organization_id": organization_id}}
-        return (await self._post("/v1/customers", fields, f"customer:{organization_id}", _Made)).id
+        return (await self._post("/v1/customers", fields, key, Made)).id
 
-    async def checkout(self, order: Order) -> str:
-        told = {"organization_id": order.organization_id, "plan_key": order.plan_key}
-        fields = {
-            "mode": "subscription",
-            "customer": order.customer,
-            "client_reference_id": order.organization_id,
-            "line_items": [{"price": order.price, "quantity": 1}],
-            "metadata": told,
-            "subscription_data": {"metadata": told},
-            "success_url": order.success_url,
-            "cancel_url": order.cancel_url,
-        }
-        return (await self._post("/v1/checkout/sessions", fields, order.key, _Page)).url
+    async def checkout(self, order: Order, key: str) -> Page:
+        made = await self._post("/v1/checkout/sessions", session_form(order), key, Session)
+        if made.url is None:
+            raise StripeDown("Stripe made a page to pay on and gave no address of it. Try again shortly.")
+        return Page(made.id, order, made.url)
+
+    async def pages(self, customer: str) -> Sequence[Page]:
+        found = await self._get("/v1/checkout/sessions", {"customer": customer, "limit": 100}, Sessions)
+        pages = [page_of(each) for each in found.data]
+        return [page for page in pages if page is not None]
+
+    async def close(self, page_id: str) -> None:
+        path = f"/v1/checkout/sessions/{quote(page_id, safe='')}"
+        try:
+            await self._post(f"{path}/expire", {}, f"expire:{page_id}", Session)
+        except StripeRefused:
+            if (await self._get(path, {}, Session)).status == "open":
+                raise
 
     async def portal(self, customer: str, return_url: str) -> str:
         fields = {"customer": customer, "return_url": return_url}
-        return (await self._post("/v1/billing_portal/sessions", fields, f"portal:{uuid.uuid4()}", _Page)).url
+        return (await self._post("/v1/billing_portal/sessions", fields, f"portal:{uuid.uuid4()}", Portal)).url
 
     async def subscriptions(self, customer: str) -> Sequence[Bought]:
-        query = urlencode({"customer": customer, "status": "all", "limit": 100})
-        found = await self._answer(Request("GET", f"{self._base_url}/v1/subscriptions?{query}"), _Subscriptions)
-        return [_bought(each) for each in found.data]
+        query = {"customer": customer, "status": "all", "limit": 100}
+        return bought_of(await self._get("/v1/subscriptions", query, Subscriptions))
 
     def notice(self, raw: bytes, signature: str, now_ms: int) -> Notice | None:
         fault = stripe_fault(signature, raw, self._webhook_secrets, now_ms)
         if fault is not None:
             raise Unsigned(fault)
         try:
-            event = msgspec.json.decode(raw, type=_Event)
-            reason = EVENTS.get(event.type)
-            return None if reason is None else _notice(reason, msgspec.json.decode(event.data.object, type=_Subject))
+            return notice_of(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise InvalidInput("This is signed by Stripe, but it is no event as Stripe describes them.") from None
 
+    async def _get(self, path: str, query: Mapping[str, Any], shape: type[T]) -> T:
+        return await self._answer(Request("GET", f"{self._base_url}{path}?{urlencode(query)}".rstrip("?")), shape)
+
     async def _post(self, path: str, fields: Mapping[str, Any], key: str, shape: type[T]) -> T:
-        body = urlencode(list(_flat(fields))).encode()
+        body = urlencode(list(flat(fields))).encode()
         headers = (
             ("content-type", "application/x-www-form-urlencoded"),
-            ("idempotency-key", f"{key}:{hashlib.sha256(body).hexdigest()[:32]}"),
+            (_IDEMPOTENCY_KEY, f"{key}:{hashlib.sha256(body).hexdigest()[:32]}"),
         )
         return await self._answer(Request("POST", self._base_url + path, headers, body), shape)
 
@@ -194,6 +157,8 @@ class StripeApi:
                 if reply.status == 200:
                     return reply.body
                 failure, again = self._refused(reply), _may_retry(reply)
+                if _is_replayed(reply):
+                    request, again = _under_another_key(request), True
             if not again or attempt > RETRIES:
                 raise failure
             await self._pause(backoff_ms(attempt, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, self._draw()) / 1000)
@@ -204,34 +169,11 @@ class StripeApi:
             return StripeRefused("Stripe does not know the key in STRIPE_SECRET_KEY: set one that its dashboard shows.")
         if _is_busy(reply):
             return StripeDown(f"Stripe cannot answer now ({reply.status}). Try again shortly.")
-        words = _KEY.sub("***", _words(reply).replace(self._secret_key, "***"))[:MAX_WORDS]
+        message, customer_is_gone = error_of(reply.body)
+        if customer_is_gone:
+            return CustomerGone()
+        words = _SECRET.sub("***", message.replace(self._secret_key, "***"))[:MAX_WORDS]
         return StripeRefused(f"Stripe refuses this ({reply.status}): {words}")
-
-
-def _bought(found: _Subscription) -> Bought:
-    prices = tuple(item.price.id for item in found.items.data)
-    return Bought(found.id, found.status, prices, found.metadata.get("plan_key"), found.created)
-
-
-def _notice(reason: Reason, subject: _Subject) -> Notice | None:
-    """What is told by an event about a subscription, or about the checkout of one."""
-    if subject.customer is None or (subject.object == "checkout.session" and subject.mode != "subscription"):
-        return None
-    # `client_reference_id` alone may come from whoever opens a payment link: only our key writes metadata.
-    ours = subject.object == "checkout.session" and (subject.metadata or {}).get("organization_id")
-    return Notice(reason, subject.customer, ours if ours and ours == subject.client_reference_id else None)
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested fields as Stripe's forms have them: `line_items[0][price]`."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}[{key}]" if name else key)
-    elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{at}]")
-    else:
-        yield name, str(value)
 
 
 def _is_busy(reply: Reply) -> bool:
@@ -243,16 +185,16 @@ def _may_retry(reply: Reply) -> bool:
     return _is_busy(reply) if said is None else said == "true"
 
 
+def _is_replayed(reply: Reply) -> bool:
+    return reply.header("idempotent-replayed") == "true"
+
+
+def _under_another_key(request: Request) -> Request:
+    others = tuple((name, value) for name, value in request.headers if name != _IDEMPOTENCY_KEY)
+    return replace(request, headers=(*others, (_IDEMPOTENCY_KEY, str(uuid.uuid4()))))
+
+
 def _unreached(error: EgressError) -> PulseError:
     if error.retryable:
         return StripeDown(f"Stripe gave no answer: {error.message}")
     return StripeRefused(f"Stripe cannot be asked from here: {error.message}")
-
-
-def _words(reply: Reply) -> str:
-    """The message of Stripe's error object."""
-    try:
-        error = msgspec.json.decode(reply.body)["error"]
-        return str(error["message"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        return "it gives no reason."

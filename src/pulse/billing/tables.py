@@ -1,6 +1,7 @@
 """The tables of billing."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, String, Table
@@ -18,6 +19,7 @@ class BillingTables:
     usage: Table
 
 
+@cache
 def billing_tables(prefix: str) -> BillingTables:
     metadata = MetaData()
     return BillingTables(metadata, _plans(metadata, prefix), _subscriptions(metadata, prefix), _usage(metadata, prefix))
@@ -53,6 +55,7 @@ def _subscriptions(metadata: MetaData, prefix: str) -> Table:
         Column("stripe_subscription", String),
         Column("revision", Integer, nullable=False),
         Column("updated_at", BigInteger, nullable=False),
+        Column("also_paid", String, nullable=False, server_default=""),
     )
 
 

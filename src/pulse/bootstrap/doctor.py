@@ -21,8 +21,8 @@ from pulse.storage.database import Database
 from pulse.storage.migrations import pending
 from pulse.storage.narrowing import ROLE, can_narrow
 from pulse.tenancy.audit.reading import AuditReader
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import Vault
 
 FIXED_SQLITE = (3, 51, 3)
 LOW_WATER = 256 << 20

@@ -9,9 +9,9 @@ import structlog
 from pulse.bootstrap.wiring import Parts, master_keys
 from pulse.core.errors import PulseError
 from pulse.prompts.tables import prompt_tables
-from pulse.tenancy.data_keys import MasterKeyChange
+from pulse.tenancy.secrets.data_keys import MasterKeyChange
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -31,7 +31,7 @@ from pulse.storage.migrations import migrate
 log = structlog.get_logger(__name__)
 ARCHIVE_EVERY_S = 60.0
 RETENTION_EVERY_S = 3_600.0
-KEY_USES_EVERY_S = 10.0
+LAST_USES_EVERY_S = 10.0
 SESSIONS_EVERY_S = 3_600.0
 SEAL_EVERY_S = 2.0
 HELD_EVERY_S = 30.0
@@ -82,6 +82,8 @@ class OpenData:
         if self._application is not None:
             await self._application.stop()
         await self.parts.committer.drain()
+        with contextlib.suppress(PulseError):
+            await self.parts.last_uses.write()
         await self.parts.bus.stop()
         await self.parts.outside.close()
         await self.parts.database.close()
@@ -127,7 +129,7 @@ class Platform:
             Repeated("archiver", ARCHIVE_EVERY_S, self._archive),
             Repeated("retention", RETENTION_EVERY_S, parts.retention.enforce),
             held,
-            Repeated("key-uses", KEY_USES_EVERY_S, self._note_key_uses),
+            Repeated("last-uses", LAST_USES_EVERY_S, parts.last_uses.write),
             Repeated("sessions", SESSIONS_EVERY_S, parts.people.sweep),
             Repeated("audit", SEAL_EVERY_S, parts.audit.sealer.seal),
         ]
@@ -164,8 +166,3 @@ class Platform:
     async def _archive(self) -> None:
         await self._data.parts.archive.rewrite_tombstones()
         await self._data.parts.archive.archive_closed_hours()
-
-    async def _note_key_uses(self) -> None:
-        used = self._data.parts.authenticator.take_uses()
-        if used:
-            await self._data.parts.tenancy.note_use(used)

@@ -9,9 +9,11 @@ from pulse.billing.selling import Selling
 from pulse.billing.tables import BRANCH as BILLING
 from pulse.bootstrap.admin import OwnAdminApi
 from pulse.bootstrap.announcements import Changes, PlanChanges
+from pulse.bootstrap.parts.drawing import DrawnParts, build_drawn
 from pulse.bootstrap.parts.messages import MessageParts, build_messages
 from pulse.bootstrap.parts.prompting import EntityUses, PromptParts, build_places, build_prompts
 from pulse.bootstrap.parts.tenants import TenantParts, build_tenants
+from pulse.bootstrap.parts.uses import LastUses, build_uses
 from pulse.bootstrap.parts.world import ModelParts, Outside, build_models, build_oidc, build_outside, build_selling
 from pulse.bootstrap.settings import Settings
 from pulse.bus.in_process import InProcessBus
@@ -40,36 +42,29 @@ from pulse.storage.database import Database
 from pulse.tenancy.audit.committing import AuditedCommitter
 from pulse.tenancy.people.oidc.sign_in import OidcSignIn
 from pulse.tenancy.places.changing import PlaceStore
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import Vault, new_master_key
-from pulse.workflows.catalog import Catalog
-from pulse.workflows.drawn import DrawnWorkflows
-from pulse.workflows.store import WorkflowStore
 from pulse.workflows.tables import BRANCH as WORKFLOWS
-from pulse.workflows.tables import workflow_tables
-from pulse.workflows.versions import WorkflowVersions
 
 BRANCHES: Sequence[Branch] = (TENANCY, WORKFLOWS, MESSAGES, PROMPTS, MEMORY, BILLING)
 PREFIX = "pulse_"
 
 
 @dataclass(frozen=True)
-class Parts(TenantParts, MessageParts):
+class Parts(TenantParts, MessageParts, DrawnParts):
     """Everything a process may need; who needs less uses less."""
 
     settings: Settings
     clock: SystemClock
     ids: Ids
+    last_uses: LastUses
     database: Database
     committer: Committer
     bus: Bus
     changes: Changes
     places: PlaceStore
     oidc: OidcSignIn | None
-    workflows: WorkflowStore
-    versions: WorkflowVersions
-    catalog: Catalog
     plan_changes: PlanChanges
     selling: Selling
     outside: Outside
@@ -82,31 +77,34 @@ def build(settings: Settings, local_token: str | None = None) -> Parts:
     """The parts on the configured database and objects; nothing is opened or changed yet."""
     clock, database = SystemClock(), Database(settings.resolved_database_url, prefix=PREFIX)
     ids, bus, vault = Ids(clock), build_bus(settings), Vault(master_keys(settings))
-    tables, drawn = tenancy_tables(PREFIX), workflow_tables(PREFIX)
-    tenants = build_tenants(settings, database, tables, vault, local_token, ids=ids, clock=clock)
+    tables = tenancy_tables(PREFIX)
+    last = build_uses(database, tables)
+    tenants = build_tenants(
+        settings, database, tables, vault, local_token, ids=ids, clock=clock, note_use=last.keys.note
+    )
+    drawn = build_drawn(settings, database, tables, ids, clock)
     committer = AuditedCommitter(database, tenants.audit.log)
     messages = build_messages(settings, database, committer, ids=ids, clock=clock)
-    workflows, versions = WorkflowStore(database, drawn, ids, clock), WorkflowVersions(database, drawn)
-    catalog = Catalog(DrawnWorkflows(database, drawn), versions, settings.cache_refresh_seconds)
     outside, prompts = build_outside(settings, clock), build_prompts(database, tables, ids, clock)
-    users = (EntityUses(workflows, tenants.tenancy), prompts.templates)
-    models = build_models(settings, outside, database, tables, vault, ids=ids, clock=clock, users=users)
+    users, note_use = (EntityUses(drawn.workflows, tenants.tenancy), prompts.templates), last.credentials.note
+    models = build_models(
+        settings, outside, database, tables, vault, ids=ids, clock=clock, users=users, note_use=note_use
+    )
     plan_changes = PlanChanges(bus)
     return Parts(
         **vars(tenants),
         **vars(messages),
+        **vars(drawn),
         settings=settings,
         clock=clock,
         ids=ids,
+        last_uses=last,
         database=database,
         committer=committer,
         bus=bus,
-        changes=Changes(bus, [catalog, tenants.variables, models.kept, tenants.authenticator, tenants.sources]),
+        changes=Changes(bus, [drawn.catalog, tenants.variables, models.kept, tenants.authenticator, tenants.sources]),
         places=build_places(database, tables, models.index),
         oidc=build_oidc(settings, outside.egress, database, tables, tenants.people, clock),
-        workflows=workflows,
-        versions=versions,
-        catalog=catalog,
         plan_changes=plan_changes,
         selling=build_selling(settings, outside.egress, messages.billing, plan_changes, clock),
         outside=outside,
@@ -155,9 +153,9 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def build_consumer(parts: Parts, sandbox: DenoSandbox, effects: ScriptEffects) -> Consumer:
-    return Consumer(
-        parts.queue, Evaluator(parts.catalog, parts.variables, sandbox, effects, parts.clock), parts.outcomes
-    )
+    note_use = parts.last_uses.variables.note
+    evaluator = Evaluator(parts.catalog, parts.variables, sandbox, effects, parts.clock, note_use)
+    return Consumer(parts.queue, evaluator, parts.outcomes)
 
 
 def build_effects(parts: Parts, actions: Actions | None = None) -> ScriptEffects:

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Callable
 from functools import partial
 
 from pulse.core.clock import Clock, iso
@@ -13,8 +14,9 @@ from pulse.evaluator.reasons import with_all_reasons, without_sandbox
 from pulse.messages.records import Outcome, Work
 from pulse.messages.result import empty_body
 from pulse.sandbox.port import Job, Sandbox, Tenant, Verdict
-from pulse.tenancy.variables import VariableStore
+from pulse.tenancy.variables import Variables, VariableStore
 from pulse.workflows.catalog import Catalog
+from pulse.workflows.plan import WorkflowPlan
 
 MAX_LONE_DEATHS = 3
 MAX_SUMMARY = 500
@@ -25,12 +27,20 @@ class Evaluator:
     """Turns claimed messages into outcomes."""
 
     def __init__(
-        self, catalog: Catalog, variables: VariableStore, sandbox: Sandbox, effects: ScriptEffects, clock: Clock
+        self,
+        catalog: Catalog,
+        variables: VariableStore,
+        sandbox: Sandbox,
+        effects: ScriptEffects,
+        clock: Clock,
+        note_use: Callable[[WorkflowPlan, Variables, int], None] | None = None,
     ) -> None:
+        """`note_use` is told what was evaluated with which variables, and when, in ms since 1970."""
         self._beginnings = Beginnings(catalog, variables)
         self._sandbox = sandbox
         self._effects = effects
         self._clock = clock
+        self._note_use = note_use
 
     async def evaluate(self, work: Work) -> Outcome:
         """How the message ends. Raises Unavailable where it must be tried again later."""
@@ -43,6 +53,7 @@ class Evaluator:
                 return self._outcome(work, beginning)
             effects.around(beginning.variables.values, beginning.workflows)
             verdict = await self._verdict(work, beginning, effects)
+            self._used(beginning, verdict)
             return self._outcome(work, verdict, effects)
         finally:
             await effects.close()
@@ -69,6 +80,13 @@ class Evaluator:
             return with_all_reasons(work, way, await self._sandbox.evaluate(job, effects))
         except (NonDeterminism, EffectUncertain) as error:
             return _cut_short(error, self._clock)
+
+    def _used(self, beginning: Beginning, verdict: Verdict) -> None:
+        if self._note_use is None or not beginning.variables.values:
+            return
+        for plan in beginning.way.plans:
+            if plan.workflow_id == verdict.workflow_id:
+                self._note_use(plan, beginning.variables, self._clock.now_ms())
 
     def gave_up(self, work: Work, error: Exception) -> Outcome:
         """The outcome of a message whose evaluation failed for a reason of Pulse's own; the log has the details."""

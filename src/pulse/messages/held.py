@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, case, select, update
 
 from pulse.billing.meter import Meter
 from pulse.core.clock import Clock
+from pulse.messages.allowance import HeldCounts
 from pulse.messages.intake import Intake
 from pulse.messages.records import NewMessage
 from pulse.messages.tables import MessageTables
@@ -30,6 +31,7 @@ class HeldMessages:
         self._tables = tables
         self._claims = claims
         self._meter = meter
+        self._counts = HeldCounts(tables.held_counts)
         self._intake = intake
         self._clock = clock
 
@@ -67,11 +69,15 @@ class HeldMessages:
         locks = [self._claims.lane_lock(organization_id, lane) for lane in lanes]
         take_locks(connection, [self._meter.lock(organization_id), *locks])
         # What came before the lock was there may have ended meanwhile; what is in other lanes waits for the next round.
-        rows = [r for r in self._oldest(connection, organization_id, BATCH) if r.lane is None or r.lane in lanes]
+        oldest = self._oldest(connection, organization_id, BATCH)
+        if not oldest:
+            self._counts.none_left(connection, organization_id)
+        rows = [row for row in oldest if row.lane is None or row.lane in lanes]
         period = self._meter.period()
         standing = self._meter.count(connection, {organization_id: 0}, period)[organization_id]
         released = self._make_ready(connection, organization_id, rows[: standing.room] if standing.is_limited else rows)
         if released:
+            self._counts.add(connection, organization_id, -len(released))
             self._meter.count(connection, {organization_id: len(released)}, period)
             if self._intake.signals is not None:
                 self._intake.signals.put(connection, self._whole(connection, released))

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Connection, Insert, Table, insert, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pulse.messages.allowance import Allowance
-from pulse.messages.records import OVER_LIMIT, Accepted, NewMessage, Work
+from pulse.messages.allowance import ENDS, Allowance
+from pulse.messages.records import Accepted, NewMessage, Work
 from pulse.messages.result import untouched_body
 from pulse.messages.tables import MessageTables
 from pulse.storage.claims import BLOCKED, READY, Claims, chunks
@@ -86,8 +86,8 @@ class Intake:
         given = Given(database.dialect, {name: tables.messages.c[name].type for name in _COLUMNS})
         self._waiting = _insertion(given, tables.messages, {})
         self._claimed = _insertion(given, tables.messages, claims.held_from_birth())
-        at_once = {"completed_at": given.rows.c.received_at, "elapsed_ms": 0, "code": OVER_LIMIT, "state": "ignore"}
-        self._over = _insertion(given, tables.messages, at_once)
+        at_once = {"completed_at": given.rows.c.received_at, "elapsed_ms": 0, "state": "ignore"}
+        self._over = {code: _insertion(given, tables.messages, {**at_once, "code": code}) for code in ENDS}
         self._bodies = Insertion(tables.results, "id", "body")
 
     async def accept(self, message: NewMessage) -> Accepted:
@@ -148,8 +148,8 @@ class Intake:
     def _insert(self, connection: Connection, messages: list[NewMessage], room: int) -> dict[str, Accepted]:
         """Stores new messages, at most `room` of them claimed in passing; what became of each, by id."""
         refused = self._allowance.refusals(connection, messages)
-        over = [message for message in messages if refused.get(message.id) == OVER_LIMIT]
-        entering = [message for message in messages if refused.get(message.id) != OVER_LIMIT]
+        over = [message for message in messages if refused.get(message.id) in ENDS]
+        entering = [message for message in messages if refused.get(message.id) not in ENDS]
         states = self._states(connection, entering, refused)
         claimed = [message for message in entering if states[message.id] == READY][:room]
         direct = {message.id: Accepted(message.id, work=_work(message)) for message in claimed}
@@ -159,13 +159,18 @@ class Intake:
         if claimed:
             self._claimed.execute(connection, [_row(message, None) for message in claimed])
         if over:
-            self._over.execute(connection, [_row(message, None) for message in over])
-            self._bodies.execute(connection, [(message.id, untouched_body(message.payload)) for message in over])
+            self._end(connection, over, refused)
         self._payloads.execute(connection, [(message.id, message.payload) for message in messages])
         if self.signals is not None:
             self.signals.put(connection, [message for message in messages if message.id not in refused])
         ends = {message.id: Accepted(message.id, is_over=True) for message in over}
         return {message.id: Accepted(message.id) for message in entering} | direct | ends
+
+    def _end(self, connection: Connection, over: Sequence[NewMessage], codes: Mapping[str, str]) -> None:
+        """Stores messages that are over from the first."""
+        for code in sorted({codes[message.id] for message in over}):
+            self._over[code].execute(connection, [_row(each, None) for each in over if codes[each.id] == code])
+        self._bodies.execute(connection, [(message.id, untouched_body(message.payload)) for message in over])
 
     def _states(
         self, connection: Connection, messages: Sequence[NewMessage], refused: Mapping[str, str]

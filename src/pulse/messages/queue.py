@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Row, select, update
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
+from pulse.messages.allowance import HeldCounts
 from pulse.messages.records import PENDING, Work
 from pulse.messages.tables import MessageTables
-from pulse.storage.claims import Claimed, Claims, chunks
+from pulse.storage.claims import HELD, Claimed, Claims, chunks
 from pulse.storage.database import Database
 
 OnCancel = Callable[[str], None]
@@ -23,6 +24,7 @@ class MessageQueue:
         self._database = database
         self._tables = tables
         self._claims = claims
+        self._counts = HeldCounts(tables.held_counts)
         self._clock = clock
         self.on_cancel: OnCancel = lambda _message_id: None
 
@@ -70,9 +72,10 @@ class MessageQueue:
             raise NotFound(f"There is no message {message_id!r}.")
         # The lane first, then the row, as outcomes do: in another order the two could wait for each other.
         self._claims.lock_lanes(connection, _lanes(organization_id, row))
-        still = c.state.in_([*PENDING, "held"])
-        done = connection.execute(update(self._tables.messages).where(mine, still).values(values))
-        if done.rowcount == 0:
+        ended = update(self._tables.messages).where(mine).values(values)
+        if connection.execute(ended.where(c.state == HELD)).rowcount:
+            self._counts.add(connection, organization_id, -1)
+        elif not connection.execute(ended.where(c.state.in_(PENDING))).rowcount:
             raise Conflict("This message has ended already.", status=row.state)
         self._claims.promote(connection, _lanes(organization_id, row))
 

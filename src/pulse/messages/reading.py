@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.errors import NotFound
+from pulse.messages.allowance import HeldCounts
 from pulse.messages.records import DELETED, PENDING, MessageRow, StoredMessage
 from pulse.messages.result import payload_of
 from pulse.messages.tables import MessageTables
@@ -52,6 +53,7 @@ class MessageReader:
         self._database = database
         self._tables = tables
         self._fetch = fetch
+        self._counts = HeldCounts(tables.held_counts)
 
     async def message(self, organization_id: str, message_id: str) -> StoredMessage:
         """The message with its payload and, once it has an outcome, its body. Raises NotFound."""
@@ -80,6 +82,11 @@ class MessageReader:
             rows = await connection.execute(ordered.offset((page - 1) * limit).limit(limit))
             found = [_record(row) for row in rows.mappings()]
         return MessagePage(found, min(total, MAX_TOTAL), total > MAX_TOTAL)
+
+    async def held(self, organization_id: str) -> int:
+        """How many messages are held, all of them counted."""
+        async with self._database.read() as connection:
+            return await self._counts.of(connection, organization_id)
 
     async def rows(self, organization_id: str, ids: Sequence[str]) -> list[MessageRow]:
         """The index rows of these messages, as far as they are there."""

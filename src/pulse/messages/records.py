@@ -10,6 +10,8 @@ OUTCOMES: tuple[str, ...] = ("success", "fail", "ignore", "canceled")
 DELETED = "deleted"
 # The code of a message that was ignored because its organization has had as many as it may have.
 OVER_LIMIT: Literal["over_limit"] = "over_limit"
+# The code of one that would have been held, where as many are held as may be.
+TOO_MANY_HELD: Literal["too_many_held"] = "too_many_held"
 PENDING: tuple[str, ...] = ("ready", "blocked", "running")
 
 

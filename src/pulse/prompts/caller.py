@@ -80,14 +80,19 @@ class ModelCaller:
         monotonic: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        note_use: Callable[[str, int], None] | None = None,
     ) -> None:
-        """`monotonic` tells seconds, `draw` a number from 0 to 1 for jitter; `sleep` waits for seconds."""
+        """`monotonic` tells seconds, `draw` a number from 0 to 1 for jitter; `sleep` waits for seconds.
+
+        `note_use` is told the id of each credential that is used, and when, in ms since 1970.
+        """
         self._resolver = resolver
         self._limits = limits
         self._formats = formats
         self._monotonic = monotonic
         self._draw = draw
         self._sleep = sleep
+        self._note_use = note_use
 
     async def call(self, organization_id: str, configuration_id: str, ask: Ask) -> Called:
         """The model's answer.
@@ -149,6 +154,8 @@ class ModelCaller:
     async def _attempt(self, call: "_Call[T]", ends: float) -> T:
         """One try, for which its limits are taken first, and settled afterwards."""
         await self._reserve(call, ends)
+        if self._note_use is not None:
+            self._note_use(call.model.credential_id, time.time_ns() // 1_000_000)
         used = call.most_tokens
         try:
             answer = await self._in_time(call, ends)

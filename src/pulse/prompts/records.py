@@ -58,6 +58,7 @@ class Credential:
     has_custom_headers: bool
     last_validated: int | None
     validation_error: str | None
+    last_used_at: int | None
     revision: int
     created_at: int
     updated_at: int

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.clock import Clock
 from pulse.core.errors import NotFound
-from pulse.tenancy.data_keys import DataKey, DataKeys
+from pulse.tenancy.secrets.data_keys import DataKey, DataKeys
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 
 @dataclass(frozen=True)

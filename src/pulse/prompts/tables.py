@@ -92,6 +92,7 @@ def _credentials(metadata: MetaData, prefix: str) -> Table:
         Column("last_validated", BigInteger),
         Column("validation_error", Text),
         *_times(),
+        Column("last_used_at", BigInteger),
     )
     Index(f"{prefix}model_credentials_name", credentials.c.organization_id, credentials.c.name, unique=True)
     return credentials

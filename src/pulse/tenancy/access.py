@@ -4,6 +4,7 @@ import dataclasses
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound, Unauthenticated
@@ -60,17 +61,24 @@ def authorize(principal: Principal, action: str) -> None:
         raise Forbidden(f"This key may not do {action}: it was made with the scopes {', '.join(principal.scopes)}.")
 
 
+def _nobody(_key_id: str, _at: int) -> None:
+    """Hears of uses, and forgets them."""
+
+
 class Authenticator:
     """Recognises API keys, and the token of the commands on this machine (`local_token`).
 
     A key is looked up again after KEPT_S at the latest, so that a revoked one ends soon.
     """
 
-    def __init__(self, store: TenancyStore, local_token: str | None = None) -> None:
+    def __init__(
+        self, store: TenancyStore, local_token: str | None = None, note_use: Callable[[str, int], None] = _nobody
+    ) -> None:
+        """`note_use` is told the id of each key that is used, and when, in ms since 1970."""
         self._store = store
         self._local_token = local_token
+        self._note_use = note_use
         self._kept: dict[str, tuple[float, Principal]] = {}
-        self._used: dict[str, int] = {}
         self._changes = 0
         self._own = secrets.token_hex(32)
 
@@ -86,7 +94,7 @@ class Authenticator:
             raise Unauthenticated
         kept = self._kept.get(given)
         if kept is not None and time.monotonic() < kept[0]:
-            self._note_use(kept[1])
+            self._used(kept[1])
             return kept[1]
         if self._local_token is not None and hmac.compare_digest(given.encode(), self._local_token.encode()):
             return OPERATOR
@@ -128,11 +136,6 @@ class Authenticator:
         self._changes += 1
         self._kept.clear()
 
-    def take_uses(self) -> dict[str, int]:
-        """When keys were last used, since the last call: {key id: ms}."""
-        used, self._used = self._used, {}
-        return used
-
     async def _look_up(self, given: str) -> Principal:
         presented, changes = read_key(given.strip()), self._changes
         key = await self._store.find_key(presented) if presented is not None else None
@@ -145,11 +148,11 @@ class Authenticator:
         # What was read before a change that came meanwhile is not kept.
         if changes == self._changes:
             self._kept[given] = (time.monotonic() + self._store.lasts_s(key, KEPT_S), principal)
-        self._note_use(principal)
+        self._used(principal)
         return principal
 
-    def _note_use(self, principal: Principal) -> None:
-        self._used[principal.key_id] = time.time_ns() // 1_000_000
+    def _used(self, principal: Principal) -> None:
+        self._note_use(principal.key_id, time.time_ns() // 1_000_000)
 
 
 def _proof(secret: str, place: str) -> str:

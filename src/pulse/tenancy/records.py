@@ -70,3 +70,4 @@ class Variable:
     version: int
     created_at: int
     updated_at: int
+    last_used_at: int | None = None

@@ -6,16 +6,18 @@ import time
 
 import msgspec
 from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import ALPHABET
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note
-from pulse.tenancy.data_keys import DataKey, DataKeys
 from pulse.tenancy.records import SOURCE_KINDS, Environment, Source
+from pulse.tenancy.secrets.data_keys import DataKey, DataKeys
+from pulse.tenancy.secrets.vault import Vault
+from pulse.tenancy.store import gone
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 LIVE_SECRETS = 2
 KEPT_S = 10.0
@@ -33,7 +35,10 @@ class SourceStore:
         self._kept: dict[str, tuple[float, Source]] = {}
 
     async def create(self, environment: Environment, name: str, kind: str, secret: str | None = None) -> Source:
-        """A new source, with a secret of its own where none is given. Raises InvalidFields for an unknown kind."""
+        """A new source, with a secret of its own where none is given.
+
+        Raises InvalidFields for an unknown kind, NotFound where the environment is gone.
+        """
         if kind not in SOURCE_KINDS:
             raise InvalidFields([Fault("kind", "unknown_kind", f"{kind!r} is none of: {', '.join(SOURCE_KINDS)}.")])
         if kind == "none" and secret is not None:
@@ -48,10 +53,13 @@ class SourceStore:
             created_at=self._clock.now_ms(),
             secrets=secrets,
         )
-        async with self._database.write() as connection:
-            key = await self._keys.made(connection, source.organization_id)
-            await connection.execute(insert(self._tables.sources), [_row(source, key)])
-            note("source", source.id, name, created=True)
+        try:
+            async with self._database.write() as connection:
+                key = await self._keys.made(connection, source.organization_id)
+                await connection.execute(insert(self._tables.sources), [_row(source, key)])
+                note("source", source.id, name, created=True)
+        except IntegrityError as error:
+            raise await gone(self._database, error, [(self._tables.sources, vars(source))]) or error from None
         return source
 
     async def list(self, organization_id: str) -> list[Source]:

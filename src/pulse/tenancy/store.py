@@ -1,22 +1,27 @@
-"""Organizations, environments and keys in the database. Every method that concerns one tenant takes it first."""
+"""Organizations, environments and keys in the database. Every method that concerns one tenant takes it first.
 
+What somebody else deletes while something is made that refers to it is named by `gone`.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy import ForeignKeyConstraint, RowMapping, Table, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
-from pulse.tenancy.audit.act import note
+from pulse.tenancy.audit.act import aside, note
 from pulse.tenancy.keys import PresentedKey, digest_of, key_text, new_secret, same
 from pulse.tenancy.records import ApiKey, Environment, Organization
 from pulse.tenancy.tables import TenancyTables
 
 # The end of the year 9999: no later time can be shown.
 LATEST_MS = 253_402_300_799_999
+NOUNS = {"organizations": "organization", "environments": "environment", "users": "user", "members": "member"}
 
 
 class TenancyStore:
@@ -52,7 +57,7 @@ class TenancyStore:
         return Organization(**row)
 
     async def create_environment(self, organization_id: str, name: str) -> Environment:
-        """A new environment. Raises Conflict where the organization has one of that name."""
+        """A new environment. Raises Conflict where the organization has one of that name, NotFound without that."""
         record = Environment(self._ids.new("env"), organization_id, name, self._clock.now_ms())
         await self._insert(
             "environment", self._tables.environments, vars(record), f"There is an environment {name!r} already."
@@ -76,7 +81,7 @@ class TenancyStore:
     async def create_key(
         self, environment: Environment, name: str, scopes: tuple[str, ...] = (), expires_at: int | None = None
     ) -> tuple[ApiKey, str]:
-        """A new key and its text, which is shown this once and kept nowhere. Raises InvalidFields."""
+        """A new key and its text, which is shown this once and kept nowhere. Raises InvalidFields, NotFound."""
         secret, now = new_secret(), self._clock.now_ms()
         if expires_at is not None and expires_at <= now:
             raise InvalidFields([Fault("expiresAt", "in_the_past", "A new key must end later than now.")])
@@ -153,22 +158,13 @@ class TenancyStore:
         """For how many seconds the key may be taken as it is now."""
         return at_most if key.expires_at is None else min(at_most, (key.expires_at - self._clock.now_ms()) / 1000)
 
-    async def note_use(self, used: dict[str, int]) -> None:
-        """Remembers when keys were last used: {key id: ms}. Another process may know of a later use."""
-        c = self._tables.api_keys.c
-        async with self._database.write() as connection:
-            for key_id, at in sorted(used.items()):
-                is_news = c.last_used_at.is_(None) | (c.last_used_at < at)
-                written = update(self._tables.api_keys).where(c.id == key_id, is_news).values(last_used_at=at)
-                await connection.execute(written)
-
-    async def _insert(self, kind: str, table: Any, row: dict[str, Any], taken: str) -> None:
+    async def _insert(self, kind: str, table: Table, row: dict[str, Any], taken: str) -> None:
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(table), [row])
                 note(kind, row["id"], row["name"], organization_id=row.get("organization_id", ""), created=True)
-        except IntegrityError:
-            raise Conflict(taken) from None
+        except IntegrityError as error:
+            raise await gone(self._database, error, [(table, row)]) or Conflict(taken) from None
 
 
 def _key_row(key: ApiKey, secret: str) -> dict[str, Any]:
@@ -178,3 +174,37 @@ def _key_row(key: ApiKey, secret: str) -> dict[str, Any]:
 def _key(row: RowMapping) -> ApiKey:
     fields = {name: row[name] for name in row if name != "digest"}
     return ApiKey(**{**fields, "scopes": tuple(row["scopes"].split())})
+
+
+async def gone(
+    database: Database, error: IntegrityError, rows: Iterable[tuple[Table, Mapping[str, Any]]]
+) -> NotFound | None:
+    """What it is that these rows refer to and that is not there; None where the error says something else.
+
+    To be asked after the transaction that was to write the rows: an error names it on neither database.
+    """
+    if not _is_of_a_reference(error):
+        return None
+    for table, row in rows:
+        for key in sorted(table.foreign_key_constraints, key=lambda each: list(each.column_keys)):
+            if await _is_missing(database, key, row):
+                noun = NOUNS.get(key.referred_table.name.removeprefix(database.prefix), "such thing")
+                return NotFound(f"There is no {noun} {row[key.column_keys[-1]]!r} any more.")
+    return NotFound("What this belongs to was deleted at this moment: read it again.")
+
+
+def _is_of_a_reference(error: IntegrityError) -> bool:
+    """Whether a foreign key is broken, rather than something there twice."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state == "23503" or "FOREIGN KEY constraint failed" in str(error.orig)
+
+
+async def _is_missing(database: Database, key: ForeignKeyConstraint, row: Mapping[str, Any]) -> bool:
+    if any(row.get(name) is None for name in key.column_keys):
+        return False
+    named = zip(key.elements, key.column_keys, strict=True)
+    wanted = and_(*(each.column == row[name] for each, name in named))
+    # Whoever made the row may see none of those it refers to: a user who is no member yet.
+    with aside():
+        async with database.read() as connection:
+            return (await connection.execute(select(key.referred_table).where(wanted))).first() is None

@@ -1,6 +1,7 @@
 """The tables of tenancy."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import (
@@ -35,6 +36,7 @@ class TenancyTables(PeopleTables):
     audit: AuditTables
 
 
+@cache
 def tenancy_tables(prefix: str) -> TenancyTables:
     metadata = MetaData()
     organizations = Table(
@@ -122,6 +124,7 @@ def _variables(metadata: MetaData, prefix: str, organization_id: str) -> Table:
         Column("version", Integer, nullable=False),
         Column("created_at", BigInteger, nullable=False),
         Column("updated_at", BigInteger, nullable=False),
+        Column("last_used_at", BigInteger),
     )
     c = variables.c
     Index(f"{prefix}variables_name", c.organization_id, c.environment_id, c.name, unique=True)

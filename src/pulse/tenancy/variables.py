@@ -22,10 +22,11 @@ from pulse.sandbox.functions import is_reserved
 from pulse.storage.claims import chunks
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note, unchanged
-from pulse.tenancy.data_keys import DataKey, DataKeys
+from pulse.tenancy.places.holding import PlaceHold
 from pulse.tenancy.records import Variable
+from pulse.tenancy.secrets.data_keys import DataKey, DataKeys
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 MAX_VALUE = 65_536
@@ -82,6 +83,7 @@ class VariableStore:
     ) -> None:
         self._database = database
         self._tables = tables
+        self._places = PlaceHold(tables)
         self._data_keys = DataKeys(tables, vault, clock)
         self._ids = ids
         self._clock = clock
@@ -94,7 +96,7 @@ class VariableStore:
         variable = Variable(self._ids.new("var"), organization_id, environment_id, name, 1, now, now)
         try:
             async with self._database.write() as connection:
-                await self._require_environment(connection, organization_id, environment_id)
+                await self._places.hold(connection, organization_id, environment_id)
                 key = await self._data_keys.made(connection, organization_id)
                 await connection.execute(insert(self._tables.variables), [vars(variable)])
                 await self._add_value(connection, key, variable, value)
@@ -235,14 +237,6 @@ class VariableStore:
             "created_at": variable.updated_at,
         }
         await connection.execute(insert(self._tables.variable_values), [row])
-
-    async def _require_environment(
-        self, connection: AsyncConnection, organization_id: str, environment_id: str
-    ) -> None:
-        c = self._tables.environments.c
-        mine = (c.organization_id == organization_id) & (c.id == environment_id)
-        if await connection.scalar(select(c.id).where(mine)) is None:
-            raise NotFound(f"There is no environment {environment_id!r} in that organization.")
 
 
 def _refuse(faults: Sequence[Fault]) -> None:

@@ -13,6 +13,7 @@ from pulse.core.errors import Conflict, InvalidFields, NotFound, StaleRevision
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note
+from pulse.tenancy.places.holding import Holds
 from pulse.workflows.plan import Drawing, behaves_alike, check_workflow, entity_ids, workflow_ids
 from pulse.workflows.records import Entity, Page, Workflow
 from pulse.workflows.rows import to_entity, to_row, to_workflow
@@ -23,20 +24,25 @@ Record = TypeVar("Record", Entity, Workflow)
 
 
 class WorkflowStore:
-    """Reads and writes entities and workflows; refuses what could not be evaluated."""
+    """Reads and writes entities and workflows; refuses what could not be evaluated.
 
-    def __init__(self, database: Database, tables: WorkflowTables, ids: Ids, clock: Clock) -> None:
+    Whatever it writes, it writes into an environment that stays meanwhile (`places`).
+    """
+
+    def __init__(self, database: Database, tables: WorkflowTables, places: Holds, ids: Ids, clock: Clock) -> None:
         self._database = database
         self._tables = tables
+        self._places = places
         self._ids = ids
         self._clock = clock
 
     # ---- entities --------------------------------------------------------------------------------------------
 
     async def create_entity(self, draft: Entity) -> Entity:
-        """Stores a new entity; its id, revision and times are given here."""
+        """Stores a new entity; its id, revision and times are given here. Raises NotFound for the environment."""
         entity = self._stamped(draft, "ent")
         async with self._database.write() as connection:
+            await self._places.hold(connection, entity.organization_id, entity.environment_id)
             await connection.execute(insert(self._tables.entities), [to_row(entity)])
             note("entity", entity.id, entity.name, created=True)
         return entity
@@ -46,7 +52,7 @@ class WorkflowStore:
 
         Workflows that use it get a new version, where the change makes them do something else.
         """
-        async with self._drawing(entity.organization_id) as connection:
+        async with self._drawing(entity.organization_id, entity.environment_id) as connection:
             found = await self._own(connection, self._tables.entities, entity)
             changed = self._changed(entity, found, expected)
             await self._replace(connection, self._tables.entities, to_row(changed))
@@ -85,9 +91,9 @@ class WorkflowStore:
     # ---- workflows -------------------------------------------------------------------------------------------
 
     async def create_workflow(self, draft: Workflow) -> Workflow:
-        """Stores a new workflow. Raises InvalidFields with the path of every fault."""
+        """Stores a new workflow. Raises InvalidFields with the path of every fault, NotFound for the environment."""
         workflow = dataclasses.replace(self._stamped(draft, "wf"), version=1)
-        async with self._drawing(workflow.organization_id) as connection:
+        async with self._drawing(workflow.organization_id, workflow.environment_id) as connection:
             entities = await self._check(connection, workflow)
             await connection.execute(insert(self._tables.workflows), [to_row(workflow)])
             await record(connection, self._tables, workflow, entities)
@@ -96,7 +102,7 @@ class WorkflowStore:
 
     async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
         """Stores a changed workflow. Raises NotFound, InvalidFields, StaleRevision."""
-        async with self._drawing(workflow.organization_id) as connection:
+        async with self._drawing(workflow.organization_id, workflow.environment_id) as connection:
             found = await self._own(connection, self._tables.workflows, workflow)
             entities = await self._check(connection, workflow)
             changed = self._changed(workflow, found, expected)
@@ -142,12 +148,17 @@ class WorkflowStore:
     # ---- within a transaction --------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _drawing(self, organization_id: str) -> AsyncIterator[AsyncConnection]:
-        """One transaction that writes; those of an organization come one after another, as all do on SQLite."""
+    async def _drawing(self, organization_id: str, environment_id: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """One transaction that writes; those of an organization come one after another, as all do on SQLite.
+
+        `environment_id`: where something is to be made. Raises NotFound where that is gone.
+        """
         async with self._database.write() as connection:
             if self._database.dialect == "postgresql":
                 name = f"{self._tables.workflows.name}|{organization_id}"
                 await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+            if environment_id is not None:
+                await self._places.hold(connection, organization_id, environment_id)
             yield connection
 
     async def _check(self, connection: AsyncConnection, workflow: Workflow) -> dict[str, Entity]:

@@ -20,12 +20,13 @@ from pulse.objects.store import ObstoreObjects
 from pulse.sandbox.deno.limits import Limits
 from pulse.sandbox.deno.pool import DenoSandbox
 from pulse.storage.migrations import migrate
+from pulse.tenancy.places.holding import PlaceHold
 from pulse.tenancy.records import Environment
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import tenancy_tables
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault, new_master_key
 from pulse.workflows.catalog import Catalog
 from pulse.workflows.drawn import DrawnWorkflows
 from pulse.workflows.records import Entity, Workflow
@@ -63,7 +64,8 @@ class Premises:
     def __post_init__(self) -> None:
         self.office = Office(self.open_database(clock=self.clock), self.objects, self.clock)
         self.drawings = workflow_tables(self.office.database.prefix)
-        self.workflows = WorkflowStore(self.office.database, self.drawings, Ids(self.clock), self.clock)
+        places = PlaceHold(tenancy_tables(self.office.database.prefix))
+        self.workflows = WorkflowStore(self.office.database, self.drawings, places, Ids(self.clock), self.clock)
         self.variables = self.variables_of(self.office)
 
     @property

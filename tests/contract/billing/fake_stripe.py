@@ -7,7 +7,6 @@ would send, and sends nothing itself.
 import hashlib
 import hmac
 import json
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,54 +15,50 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
+
+from tests.contract.billing.stripe_rules import (
+    SESSION,
+    Answer,
+    expires,
+    no_customer,
+    read_form,
+    read_query,
+    refusal,
+    unknown,
+)
 
 KEY = "sk_test_0123456789abcdefghijklmn"
 SECRET = "whsec_0123456789abcdefghijklmnopqrstuv"
 VERSION = "2025-03-31.basil"
 PRICES = {"price_individual": 4_900, "price_team": 9_900, "price_old": 1_900}
-_URL = re.compile(r"https?://[^\s]+")
-_ORGANIZATION, _PLAN = re.compile(r"[A-Za-z0-9_]{1,200}"), re.compile(r"[a-z_]{1,100}")
-_CUSTOMER, _NUMBER = re.compile(r"cus_[0-9]+"), re.compile(r"[1-9][0-9]*")
-# The fields of each form, and what they look like; all are needed.
-_FORMS: dict[str, dict[str, re.Pattern[str]]] = {
-    "/v1/customers": {"name": re.compile(r".{1,256}", re.DOTALL), "metadata[organization_id]": _ORGANIZATION},
-    "/v1/checkout/sessions": {
-        "mode": re.compile("subscription"),
-        "customer": _CUSTOMER,
-        "client_reference_id": _ORGANIZATION,
-        "line_items[0][price]": re.compile(r"price_[a-z]+"),
-        "line_items[0][quantity]": _NUMBER,
-        "metadata[organization_id]": _ORGANIZATION,
-        "metadata[plan_key]": _PLAN,
-        "subscription_data[metadata][organization_id]": _ORGANIZATION,
-        "subscription_data[metadata][plan_key]": _PLAN,
-        "success_url": _URL,
-        "cancel_url": _URL,
-    },
-    "/v1/billing_portal/sessions": {"customer": _CUSTOMER, "return_url": _URL},
-}
-_QUERY = {"customer": _CUSTOMER, "status": re.compile("all|active|canceled|ended"), "limit": _NUMBER}
-Answer = tuple[int, Mapping[str, Any] | bytes, Mapping[str, str]]
 
 
 @dataclass
 class FakeStripe:
-    """`asked` are the requests, as (method, path). `instead` are answers to give first, whatever is asked."""
+    """`asked` are the requests, as (method, path). `instead` are answers to give first, whatever is asked.
+
+    `failing` are failures of what was begun: Stripe keeps them, like successes, for whoever asks under the same key.
+    """
 
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     instead: list[Answer] = field(default_factory=list)
+    failing: list[Answer] = field(default_factory=list)
     customers: dict[str, dict[str, str]] = field(default_factory=dict)
     sessions: dict[str, dict[str, str]] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     _done: dict[str, tuple[str, Answer]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def pay(self, url: str, status: str = "active", price: str | None = None) -> bytes:
-        """A customer pays on the page of a session: the event of its completion."""
+        """A customer pays on the page of a session: the event of its completion. Raises NotOpen."""
         session = self.sessions[url.rpartition("/")[2]]
+        if url.rpartition("/")[2] in self.ended:
+            raise NotOpen
+        self.ended[url.rpartition("/")[2]] = "complete"
         told = {name: session[f"subscription_data[metadata][{name}]"] for name in ("organization_id", "plan_key")}
         made = self.subscribe(session["customer"], price or session["line_items[0][price]"], status, told)
         subject = {
@@ -73,7 +68,7 @@ class FakeStripe:
             "customer": session["customer"],
             "subscription": made["id"],
             "client_reference_id": session["client_reference_id"],
-            "metadata": {name: session[f"metadata[{name}]"] for name in ("organization_id", "plan_key")},
+            "metadata": {name: session[f"metadata[{name}]"] for name in ("organization_id", "plan_key", "price")},
             "payment_status": "paid",
         }
         return self.event("checkout.session.completed", subject)
@@ -105,6 +100,20 @@ class FakeStripe:
             found["items"]["data"] = [_item(price, found["created"])]
         return self.event(f"customer.subscription.{'deleted' if status == 'canceled' else 'updated'}", found)
 
+    def delete(self, customer: str) -> list[bytes]:
+        """Somebody deletes a customer in the dashboard: the events. What the customer had ends."""
+        theirs = [each for each in self.held.values() if each["customer"] == customer]
+        for each in theirs:
+            each["status"] = "canceled"
+        told = self.customers.pop(customer)
+        gone = {"id": customer, "object": "customer", "name": told["name"]}
+        ends = [self.event("customer.subscription.deleted", each) for each in theirs]
+        return [*ends, self.event("customer.deleted", gone)]
+
+    def open_pages(self) -> list[str]:
+        """The sessions that can be paid."""
+        return [each for each in self.sessions if each not in self.ended]
+
     def event(self, kind: str, subject: Mapping[str, Any]) -> bytes:
         number = next(self._numbers)
         event = {"id": f"evt_{number}", "object": "event", "type": kind, "api_version": VERSION, "livemode": False}
@@ -117,60 +126,65 @@ class FakeStripe:
         if self.instead:
             return self.instead.pop(0)
         if headers.get("authorization") != f"Bearer {KEY}":
-            return _refusal(401, f"Invalid API Key provided: {headers.get('authorization', '')[7:]}")
+            return refusal(401, f"Invalid API Key provided: {headers.get('authorization', '')[7:]}")
         if headers.get("stripe-version") != VERSION:
-            return _refusal(400, f"Invalid Stripe API version: {headers.get('stripe-version')}")
+            return refusal(400, f"Invalid Stripe API version: {headers.get('stripe-version')}")
         if method == "GET":
             return self._listed(path, body)
-        return self._posted(path, headers, body) if method == "POST" else _unknown(method, path)
+        return self._posted(path, headers, body) if method == "POST" else unknown(method, path)
 
     def _listed(self, path: str, body: bytes) -> Answer:
         split = urlsplit(path)
-        query = dict(parse_qsl(split.query, keep_blank_values=True, strict_parsing=True))
-        if split.path != "/v1/subscriptions" or body:
-            return _unknown("GET", path)
-        for name, value in query.items():
-            if name not in _QUERY or not _QUERY[name].fullmatch(value):
-                return _refusal(400, f"Received unknown parameter: {name}", name)
+        found = SESSION.fullmatch(split.path)
+        if found is not None and found[1] in self.sessions and not (found[2] or split.query or body):
+            return 200, self._session(found[1]), {}
+        query = unknown("GET", path) if body else read_query(split.path, split.query)
+        if isinstance(query, tuple):
+            return query
         if query.get("customer") not in self.customers:
-            return _refusal(400, f"No such customer: '{query.get('customer')}'", "customer")
-        theirs = [each for each in self.held.values() if each["customer"] == query["customer"]]
-        shown = [each for each in reversed(theirs) if query.get("status") == "all" or each["status"] != "canceled"]
-        listed = {"object": "list", "url": "/v1/subscriptions", "data": shown[: int(query.get("limit", 10))]}
+            return no_customer(query.get("customer"))
+        everything = list(self.held.values()) if split.path == "/v1/subscriptions" else self._sessions()
+        theirs = [each for each in reversed(everything) if each["customer"] == query["customer"]]
+        shown = [each for each in theirs if query.get("status", "all") in ("all", each["status"])]
+        listed = {"object": "list", "url": split.path, "data": shown[: int(query.get("limit", 10))]}
         return 200, {**listed, "has_more": False}, {}
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        return [self._session(each) for each in self.sessions]
+
+    def _session(self, session_id: str) -> dict[str, Any]:
+        form, status = self.sessions[session_id], self.ended.get(session_id, "open")
+        url = f"https://checkout.stripe.test/c/pay/{session_id}" if status == "open" else None
+        told = {name.removeprefix("metadata[")[:-1]: form[name] for name in form if name.startswith("metadata[")}
+        same = ("mode", "customer", "client_reference_id", "success_url", "cancel_url")
+        shown = {"id": session_id, "object": "checkout.session", "status": status, "url": url, "metadata": told}
+        return {**shown, **{name: form[name] for name in same}, "created": 1_700_000_000}
 
     def _posted(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         key = headers.get("idempotency-key", "")
         if not 1 <= len(key) <= 255:
-            return _refusal(400, "Idempotency-Key is needed here, of at most 255 characters")
+            return refusal(400, "Idempotency-Key is needed here, of at most 255 characters")
         if key in self._done:
-            said, answer = self._done[key]
+            said, (status, kept, more) = self._done[key]
             words = "Keys for idempotent requests can only be used with the same parameters they were first used with."
-            return answer if said == f"{path} {body!r}" else _refusal(400, words, kind="idempotency_error")
+            if said != f"{path} {body!r}":
+                return refusal(400, words, kind="idempotency_error")
+            return status, kept, {**more, "Idempotent-Replayed": "true"}
         if headers.get("content-type") != "application/x-www-form-urlencoded":
-            return _refusal(400, "Request bodies are forms")
-        answer = self._made(path, body)
-        if answer[0] == 200:
-            self._done[key] = (f"{path} {body!r}", answer)
+            return refusal(400, "Request bodies are forms")
+        form = read_form(path, body)
+        if isinstance(form, tuple):
+            # What is refused for its form alone was not begun, and is not kept.
+            return form
+        answer = self.failing.pop(0) if self.failing else self._create(path, form)
+        self._done[key] = (f"{path} {body!r}", answer)
         return answer
 
-    def _made(self, path: str, body: bytes) -> Answer:
-        if path not in _FORMS:
-            return _unknown("POST", path)
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
-        form = dict(pairs)
-        for name in [*_FORMS[path].keys() - form.keys()]:
-            return _refusal(400, f"Missing required param: {name}.", name)
-        for name, value in pairs:
-            if name not in _FORMS[path] or len(form) != len(pairs):
-                return _refusal(400, f"Received unknown parameter: {name}", name)
-            if not _FORMS[path][name].fullmatch(value):
-                return _refusal(400, f"Invalid {name}: {value}", name)
-        if form.get("customer", next(iter(self.customers), "")) not in self.customers and path != "/v1/customers":
-            return _refusal(400, f"No such customer: '{form.get('customer')}'", "customer")
-        return self._create(path, form)
-
     def _create(self, path: str, form: dict[str, str]) -> Answer:
+        if "customer" in form and form["customer"] not in self.customers:
+            return no_customer(form["customer"])
+        if session_id := expires(path):
+            return self._expired(session_id) if session_id in self.sessions else unknown("POST", path)
         number = next(self._numbers)
         if path == "/v1/customers":
             self.customers[f"cus_{number}"] = form
@@ -180,10 +194,20 @@ class FakeStripe:
             return 200, {"id": f"bps_{number}", "object": "billing_portal.session", "url": url}, {}
         price = form["line_items[0][price]"]
         if price not in PRICES:
-            return _refusal(400, f"No such price: '{price}'", "line_items[0][price]")
+            return refusal(400, f"No such price: '{price}'", "line_items[0][price]", code="resource_missing")
         self.sessions[f"cs_{number}"] = form
-        url = f"https://checkout.stripe.test/c/pay/cs_{number}"
-        return 200, {"id": f"cs_{number}", "object": "checkout.session", "url": url, "status": "open"}, {}
+        return 200, self._session(f"cs_{number}"), {}
+
+    def _expired(self, session_id: str) -> Answer:
+        if session_id in self.ended:
+            words = 'Only Checkout Sessions with a status in ["open"] can be expired.'
+            return refusal(400, f"{words} This Checkout Session has a status of `{self.ended[session_id]}`.")
+        self.ended[session_id] = "expired"
+        return 200, self._session(session_id), {}
+
+
+class NotOpen(Exception):
+    """You are all done here: this page has ended, or was paid."""
 
 
 def signed(raw: bytes, secret: str = SECRET, at: int | None = None) -> str:
@@ -232,11 +256,3 @@ def running() -> Iterator[FakeStripe]:
 def _item(price: str, number: int) -> dict[str, Any]:
     amount = {"id": price, "object": "price", "unit_amount": PRICES.get(price, 0), "currency": "usd"}
     return {"id": f"si_{number}", "object": "subscription_item", "quantity": 1, "price": amount}
-
-
-def _refusal(status: int, message: str, param: str | None = None, kind: str = "invalid_request_error") -> Answer:
-    return status, {"error": {"type": kind, "message": message, "param": param}}, {}
-
-
-def _unknown(method: str, path: str) -> Answer:
-    return _refusal(404, f"Unrecognized request URL ({method}: {path}).")

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from pulse.billing.payments import Notice
 from pulse.billing.records import Subscription
-from pulse.billing.selling import Notice, Selling
+from pulse.billing.selling import Selling
 from pulse.billing.store import BillingStore
 from pulse.billing.stripe import StripeApi
 from pulse.billing.tables import BRANCH, billing_tables

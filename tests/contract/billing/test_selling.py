@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from pulse.billing.payments import Bought, StripeDown
 from pulse.billing.records import Plan
-from pulse.billing.selling import Bought, Selling, StripeDown
+from pulse.billing.selling import Selling
 from tests.contract.billing.shop import OURS, THEIRS, Shop
 
 

@@ -23,6 +23,7 @@ from pulse.memory.vectors.pinecone import PineconeIndex
 from pulse.memory.vectors.store import DatabaseIndex, Vectors
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
+from tests.contract.anywhere import Anywhere
 from tests.contract.conftest import SetClock, drop_tables, sqlite_threads, sqlite_threads_ended
 from tests.contract.mail.way_out import UncheckedEgress
 from tests.contract.memory import fake_pinecone
@@ -131,7 +132,7 @@ async def _in_database(kind: str, url: str, prefix: str, clock: SetClock) -> Asy
         await provide_pgvector(database)
         vectors = PgVectors(database, tables)
         await vectors.prepare()
-    index = DatabaseIndex(database, tables, vectors, clock)
+    index = DatabaseIndex(database, tables, vectors, Anywhere(), clock)
     yield DatabaseLibrary(index, index, Hashing(), database, tables)
     await database.close()
     await sqlite_threads_ended(others)

@@ -17,6 +17,7 @@ from pulse.memory.vectors.port import Document, Indexed, Known, Piece, Space
 from pulse.memory.vectors.store import DatabaseIndex
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate, pending
+from tests.contract.anywhere import Anywhere
 from tests.contract.conftest import SetClock, drop_tables
 from tests.contract.memory.conftest import provide_pgvector
 from tests.contract.memory.library import GUIDES, OURS, SECRET, THEIRS, DatabaseLibrary, Hashing
@@ -39,7 +40,7 @@ async def test_the_migration_makes_what_the_tables_say(database_library: Databas
 
 async def test_a_space_has_at_most_so_many_chunks(database_library: DatabaseLibrary, clock: SetClock) -> None:
     database, tables = database_library.database, database_library.tables
-    index = DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), clock, max_chunks=4)
+    index = DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), Anywhere(), clock, max_chunks=4)
     memory = VectorMemory(index, texts=index)
     await memory.upsert(OURS, GUIDES)
     await memory.upsert(THEIRS[0], [SECRET])
@@ -138,7 +139,7 @@ async def test_other_things_run_while_a_search_compares(database_library: Databa
 
 async def test_tables_that_are_missing_are_told(database: Database, clock: SetClock) -> None:
     tables = memory_tables(database.prefix)
-    index = DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), clock)
+    index = DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), Anywhere(), clock)
     with pytest.raises(Misconfigured, match="pulse migrate"):
         await index.check()
 
@@ -166,8 +167,8 @@ async def postgresql(postgres_url: str, prefix: str) -> AsyncIterator[Database]:
 async def test_pgvector_takes_over_what_was_there_before(postgresql: Database, clock: SetClock) -> None:
     tables, model = memory_tables(postgresql.prefix), Hashing()
     vectors = PgVectors(postgresql, tables)
-    exact = DatabaseIndex(postgresql, tables, ExactVectors(tables, "postgresql"), clock)
-    taken_over = DatabaseIndex(postgresql, tables, vectors, clock)
+    exact = DatabaseIndex(postgresql, tables, ExactVectors(tables, "postgresql"), Anywhere(), clock)
+    taken_over = DatabaseIndex(postgresql, tables, vectors, Anywhere(), clock)
     before, after = (VectorMemory(index, embedder=model) for index in (exact, taken_over))
     for space, count in ((OURS, 80), (THEIRS[0], 40)):
         await before.upsert(space, [Document(f"n{n}", f"invoice number{n}") for n in range(count)])

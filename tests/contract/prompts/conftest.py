@@ -34,10 +34,10 @@ from pulse.prompts.uses import Uses
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
 from pulse.tenancy.records import Environment, Organization
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH as TENANCY
 from pulse.tenancy.tables import TenancyTables, tenancy_tables
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.contract.lending import lent
 

@@ -97,3 +97,19 @@ async def test_what_cannot_be_tried_says_why(desk: Desk) -> None:
     other = await desk.credential(replace(KEY, name="Other", provider="anthropic"))
     with pytest.raises(Misconfigured, match="cannot speak to anthropic"):
         await checks.validate(desk.ours.id, other.id)
+
+
+async def test_each_use_of_a_credential_is_told(desk: Desk, theirs: Theirs) -> None:
+    """Whatever came of it; what never reached the provider is no use."""
+    told: list[str] = []
+    failing = ScriptedModels([ModelFailed("invalid_request", "no"), completed()])
+    made = await desk.configuration()
+    listening = ModelCaller(
+        desk.configurations, desk.limits, {"openai": failing}, note_use=lambda used, _at: told.append(used)
+    )
+    with pytest.raises(ModelFailed):
+        await listening.call(desk.ours.id, made.id, ASK)
+    await listening.call(desk.ours.id, made.id, ASK)
+    with pytest.raises(NotFound):
+        await listening.call(desk.ours.id, theirs.configuration.id, ASK)
+    assert told == [made.credential_id] * 2

@@ -10,7 +10,7 @@ from pulse.core.errors import InvalidFields, Misconfigured, PulseError
 from pulse.models.port import Access
 from pulse.prompts.records import SYSTEM, Credential, CredentialDraft
 from pulse.prompts.secrets import Secrets
-from pulse.tenancy.vault import new_master_key
+from pulse.tenancy.secrets.vault import new_master_key
 from tests.contract.prompts.conftest import CANARY, EVERYTHING, KEY, Desk, Theirs
 
 

@@ -42,6 +42,7 @@ async def test_a_credential_is_kept_and_shown_without_its_secrets(desk: Desk) ->
         has_custom_headers=True,
         last_validated=None,
         validation_error=None,
+        last_used_at=None,
         revision=1,
         created_at=now,
         updated_at=now,

@@ -14,7 +14,7 @@ from pulse.core.ids import is_id
 from pulse.prompts.kept import KeptModels
 from pulse.prompts.records import SYSTEM, LegacyAccess, LegacyDraft, LegacyModel, Part
 from pulse.prompts.secrets import Secrets
-from pulse.tenancy.vault import new_master_key
+from pulse.tenancy.secrets.vault import new_master_key
 from tests.contract.prompts.conftest import CANARY, OLDER, Desk
 
 CLIENT = Secrets(access_key="client", secret_key=CANARY)

@@ -18,7 +18,7 @@ from pulse.prompts.templates.assertions.checking import Assertions
 from pulse.prompts.templates.runs.records import Row, Variant
 from pulse.prompts.templates.runs.results import CellFiller
 from pulse.prompts.templates.runs.worker import PromptWorker
-from pulse.tenancy.vault import Vault
+from pulse.tenancy.secrets.vault import Vault
 from tests.contract.prompts.bench import Bench, result
 from tests.contract.prompts.conftest import Desk
 

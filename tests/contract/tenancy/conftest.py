@@ -11,11 +11,11 @@ from pulse.storage.migrations import migrate
 from pulse.tenancy.people.passwords import Passwords
 from pulse.tenancy.people.sign_in import People, build_people
 from pulse.tenancy.records import Environment, Organization, Variable
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import BRANCH, TenancyTables, tenancy_tables
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.contract.lending import lent
 

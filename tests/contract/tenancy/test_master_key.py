@@ -5,9 +5,9 @@ from sqlalchemy import select, update
 
 from pulse.core.errors import Misconfigured
 from pulse.core.ids import Ids
-from pulse.tenancy.data_keys import MasterKeyChange, Rewrapped
+from pulse.tenancy.secrets.data_keys import MasterKeyChange, Rewrapped
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.tenancy.conftest import Tenancy
 
 ORGANIZATIONS = 5

@@ -100,11 +100,9 @@ async def both(database: Database, noun: Noun) -> tuple[dict[str, Any], dict[str
 
 
 @pytest.fixture
-async def migrated(database: Database, noun: Noun) -> Any:
+async def migrated(database: Database, noun: Noun) -> Database:
     await migrate(database, [noun.branch])
-    yield database
-    async with database.write() as connection:
-        await connection.run_sync(noun.metadata(database.prefix).drop_all)
+    return database
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -6,8 +6,8 @@ import pytest
 
 from pulse.core.errors import InvalidFields, Misconfigured, NotFound
 from pulse.tenancy.records import SOURCE_KINDS, Source
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.sources import SourceStore
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.tenancy.conftest import Tenancy
 
 

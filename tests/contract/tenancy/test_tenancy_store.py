@@ -102,14 +102,6 @@ async def test_an_expired_key_is_not_found(tenancy: Tenancy) -> None:
     assert await tenancy.store.find_key(presented(text)) is None
 
 
-async def test_the_last_use_is_kept(tenancy: Tenancy) -> None:
-    key, _ = await tenancy.store.create_key(tenancy.here, "ci")
-    other, _ = await tenancy.store.create_key(tenancy.there, "ci")
-    await tenancy.store.note_use({key.id: 123, "key_unknown": 4})
-    assert [each.last_used_at for each in await tenancy.store.keys(tenancy.ours.id)] == [123]
-    assert await tenancy.store.keys(tenancy.theirs.id) == [other]
-
-
 async def test_no_secret_of_a_key_is_stored(tenancy: Tenancy) -> None:
     _, text = await tenancy.store.create_key(tenancy.here, "ci")
     async with tenancy.database.read() as connection:

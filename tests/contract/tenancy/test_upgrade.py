@@ -10,10 +10,10 @@ from pulse.storage.branches import Branch
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate, pending
 from pulse.tenancy.records import Environment
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.tables import BRANCH, tenancy_tables
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.contract.lending import own_prefix
 

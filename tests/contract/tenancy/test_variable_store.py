@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from pulse.core.errors import Conflict, InvalidFields, Misconfigured, NotFound, StaleRevision
 from pulse.core.ids import Ids, is_id
 from pulse.tenancy.records import Variable
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault, new_master_key
 from tests.contract.tenancy.conftest import Tenancy
 
 CANARY = "canary-of-a-secret"

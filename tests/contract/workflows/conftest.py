@@ -13,6 +13,7 @@ from pulse.workflows.records import Entity, EntityType, Workflow
 from pulse.workflows.store import WorkflowStore
 from pulse.workflows.tables import BRANCH, workflow_tables
 from pulse.workflows.versions import WorkflowVersions
+from tests.contract.anywhere import Anywhere
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.contract.lending import lent
 from tests.unit.workflows.drawn import inline
@@ -59,7 +60,7 @@ def clock() -> SetClock:
 async def drawings(open_database: OpenDatabase, clock: SetClock) -> Drawings:
     database = open_database(clock=clock)
     await migrate(database, [BRANCH])
-    store = WorkflowStore(database, workflow_tables(database.prefix), Ids(clock), clock)
+    store = WorkflowStore(database, workflow_tables(database.prefix), Anywhere(), Ids(clock), clock)
     return Drawings(database, store, clock)
 
 

@@ -2,80 +2,27 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
-from argon2 import PasswordHasher
 
 from pulse.bootstrap.platform import OpenData
 from pulse.bootstrap.settings import load_settings
 from pulse.core.errors import Misconfigured
-from tests.contract.billing import fake_stripe
 from tests.contract.billing.fake_stripe import KEY, SECRET, FakeStripe, signed
+from tests.integration.billing.till import (
+    CHECKOUT,
+    PORTAL,
+    SUBSCRIPTION,
+    WEBHOOK,
+    by_operator,
+    ordered,
+    shown,
+    tell,
+)
 from tests.integration.console.people.rooms import browser
 from tests.integration.receiver.installation import Installation, Tenant, installed
-
-SUBSCRIPTION, CHECKOUT = "/api/stripe/subscription", "/api/stripe/create-checkout-session"
-PORTAL, WEBHOOK, PLANS = "/api/stripe/create-portal-session", "/api/stripe/webhook", "/api/plan-configurations"
-TEAM = {"name": "Team", "price": 9_900, "transactionLimit": 5_000, "stripePrice": "price_team"}
-
-
-@pytest.fixture(scope="module")
-def stripe() -> Iterator[FakeStripe]:
-    with fake_stripe.running() as fake:
-        yield fake
-
-
-@pytest.fixture(scope="module")
-async def shop(
-    anyio_backend: str, stripe: FakeStripe, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Installation]:
-    """An installation that sells the plan *team*."""
-    settings = {
-        "STRIPE_SECRET_KEY": KEY,
-        "STRIPE_WEBHOOK_SECRET": f"whsec_newer, {SECRET} ,",
-        "PULSE_STRIPE_URL": stripe.url,
-        "EGRESS_ALLOW": stripe.url.removeprefix("http://"),
-    }
-    async with installed(tmp_path_factory.mktemp("shop") / "data", **settings) as installation:
-        installation.parts.people.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=1 << 10)
-        changed = await installation.client.put(f"{PLANS}/team", json=TEAM, headers=installation.operator)
-        assert changed.status_code == 200, changed.text
-        yield installation
-
-
-@pytest.fixture
-async def here(shop: Installation) -> Tenant:
-    return await shop.tenant()
-
-
-async def by_operator(pulse: Installation, tenant: Tenant, method: str, path: str, body: Any = None) -> httpx2.Response:
-    given: dict[str, Any] = {} if body is None else {"json": body}
-    place = {"organizationId": tenant.organization_id}
-    return await pulse.client.request(method, path, params=place, headers=pulse.operator, **given)
-
-
-async def ordered(pulse: Installation, tenant: Tenant, **more: Any) -> str:
-    answer = await by_operator(pulse, tenant, "POST", CHECKOUT, {"planKey": "team", **more})
-    assert answer.status_code == 200, answer.text
-    assert answer.json().keys() == {"url"}
-    return str(answer.json()["url"])
-
-
-async def tell(pulse: Installation, event: bytes, *signatures: str) -> httpx2.Response:
-    """Stripe sends an event; without a signature with its own."""
-    given = [("stripe-signature", each) for each in signatures or (signed(event),)]
-    headers = [("content-type", "application/json; charset=utf-8"), *given]
-    return await pulse.client.post(WEBHOOK, content=event, headers=headers)
-
-
-async def shown(pulse: Installation, tenant: Tenant) -> tuple[str | None, str]:
-    answer = await by_operator(pulse, tenant, "GET", SUBSCRIPTION)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["planKey"], answer.json()["status"]
 
 
 async def test_a_plan_is_bought_changed_and_ended(shop: Installation, stripe: FakeStripe, here: Tenant) -> None:
@@ -86,6 +33,7 @@ async def test_a_plan_is_bought_changed_and_ended(shop: Installation, stripe: Fa
         "planKey": None,
         "status": "none",
         "stripeSubscriptionId": None,
+        "otherSubscriptionIds": [],
         "isCustomer": False,
         "isSelling": True,
     }

@@ -11,9 +11,9 @@ from pulse.bootstrap.maintenance import master_key_change
 from pulse.memory.tables import memory_tables
 from pulse.messages.tables import message_tables
 from pulse.prompts.tables import prompt_tables
-from pulse.tenancy.data_keys import Rewrapped
+from pulse.tenancy.secrets.data_keys import Rewrapped
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import Vault, new_master_key
 from pulse.workflows.tables import workflow_tables
 from tests.integration.receiver.installation import Installation, installed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pulse.tenancy.vault import new_master_key
+from pulse.tenancy.secrets.vault import new_master_key
 from tests.integration.cli.conftest import Run
 
 

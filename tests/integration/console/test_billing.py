@@ -89,6 +89,30 @@ async def test_a_message_that_was_held_is_released_by_a_higher_limit(alone: Inst
     assert (found["currentCount"], found["heldCount"]) == (2, 1)
 
 
+async def test_all_that_are_held_are_counted(
+    alone: Installation, here: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many: lists stop counting at some number."""
+    monkeypatch.setattr("pulse.messages.reading.MAX_TOTAL", 2)
+    await configure(alone, here, 0, "hold")
+    sent = await send(alone, here, 5)
+    assert (await usage(alone, here))["heldCount"] == 5
+    canceled = await alone.client.post(f"/api/messages/{sent[0]['id']}/cancel", headers=here.headers)
+    assert canceled.status_code < 300, canceled.text
+    assert (await usage(alone, here))["heldCount"] == 4
+
+
+async def test_who_waits_for_one_that_cannot_even_be_held_is_told_at_once(
+    alone: Installation, here: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulse.messages.allowance.MOST_HELD", 1)
+    await configure(alone, here, 0, "hold")
+    await send(alone, here, 1)
+    answer = await alone.client.post("/v1/messages", params={"wait": 10}, json={"type": "order"}, headers=here.headers)
+    assert (answer.status_code, answer.json()["reason"]) == (200, {"code": "too_many_held"})
+    assert (await usage(alone, here))["heldCount"] == 1
+
+
 async def test_every_change_of_a_limit_is_announced(alone: Installation, here: Tenant) -> None:
     heard: list[dict[str, str]] = []
     await alone.parts.bus.start()

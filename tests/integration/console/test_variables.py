@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from pulse.core.ids import is_id
-from tests.integration.console.documents import create
+from tests.integration.console.documents import ENTITIES, WORKFLOWS, create, drawn, entity
 from tests.integration.receiver.installation import Installation, Tenant
 
 VARIABLES = "/api/variables"
@@ -50,6 +50,7 @@ async def test_create_read_change_delete(pulse: Installation, acme: Tenant) -> N
         "version": 1,
         "createdAt": made["createdAt"],
         "updatedAt": made["createdAt"],
+        "lastUsedAt": None,
     }
     path = f"{VARIABLES}/{made['id']}"
     read = await pulse.client.get(path, headers=acme.headers)
@@ -61,6 +62,21 @@ async def test_create_read_change_delete(pulse: Installation, acme: Tenant) -> N
     assert (gone.status_code, gone.content) == (204, b"")
     for method, body in (("GET", None), ("PUT", {"value": "x"}), ("DELETE", None)):
         assert (await pulse.client.request(method, path, json=body, headers=acme.headers)).status_code == 404
+
+
+async def test_when_it_was_used_last(pulse: Installation, acme: Tenant) -> None:
+    made = [await create(pulse, acme, VARIABLES, {"name": name, "value": CANARY}) for name in ("USED", "UNUSED")]
+    script = await create(pulse, acme, ENTITIES, entity("action", postScript="___result___ = USED.length"))
+    data = drawn({"entityId": script["id"], "entityType": "action"})
+    await create(pulse, acme, WORKFLOWS, {"name": "Uses it", "workflowData": data})
+    (listing,) = (await pulse.parts.catalog.plans(*acme.place.values())).listings
+    assert listing.plan is not None
+    variables = await pulse.parts.variables.values(*acme.place.values())
+    pulse.parts.last_uses.variables.note(listing.plan, variables, 1_700_000_000_000)
+    await pulse.parts.last_uses.write()
+    shown = [(await pulse.client.get(f"{VARIABLES}/{each['id']}", headers=acme.headers)).json() for each in made]
+    assert [each["lastUsedAt"] for each in shown] == ["2023-11-14T22:13:20.000Z", None]
+    assert shown[0]["updatedAt"] == made[0]["updatedAt"]
 
 
 async def test_lists_have_pages_and_no_values(pulse: Installation, acme: Tenant) -> None:

@@ -9,10 +9,10 @@ import pytest
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.tenancy.records import Environment
+from pulse.tenancy.secrets.vault import Vault, new_master_key
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import Vault, new_master_key
 
 
 @dataclass

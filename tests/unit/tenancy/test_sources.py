@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select, update
 
 from pulse.core.errors import Conflict, InvalidFields, Misconfigured, NotFound
+from pulse.tenancy.secrets.vault import new_master_key
 from pulse.tenancy.tables import tenancy_tables
-from pulse.tenancy.vault import new_master_key
 from tests.unit.tenancy.conftest import Stores
 
 SECRET = "a-secret-that-can-be-searched-for"

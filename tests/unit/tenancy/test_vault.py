@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from pulse.core.errors import Misconfigured
-from pulse.tenancy.vault import KEY_BYTES, Vault, new_master_key
+from pulse.tenancy.secrets.vault import KEY_BYTES, Vault, new_master_key
 
 SECRET = b"the secret"
 

@@ -1,5 +1,6 @@
 """Organizations, their people, and what is theirs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pulse.bootstrap.settings import Settings
@@ -10,11 +11,11 @@ from pulse.tenancy.access import Authenticator
 from pulse.tenancy.audit.audit import Audit, build_audit
 from pulse.tenancy.people.sign_in import People, build_people
 from pulse.tenancy.places.lists import TenancyLists
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.sources import SourceStore
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import TenancyTables
 from pulse.tenancy.variables import VariableStore
-from pulse.tenancy.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ def build_tenants(
     *,
     ids: Ids,
     clock: Clock,
+    note_use: Callable[[str, int], None],
 ) -> TenantParts:
-    """On that database; `local_token` is the one of this machine's commands."""
+    """On that database; `local_token` is the one of this machine's commands, `note_use` is told of uses of keys."""
     tenancy, refresh = TenancyStore(database, tables, ids, clock), settings.cache_refresh_seconds
     return TenantParts(
         tenancy=tenancy,
@@ -48,6 +50,6 @@ def build_tenants(
         audit=build_audit(database, tables.audit, ids, clock),
         sources=SourceStore(database, tables, vault, clock),
         variables=VariableStore(database, tables, vault, ids, clock, refresh_seconds=refresh),
-        authenticator=Authenticator(tenancy, local_token),
+        authenticator=Authenticator(tenancy, local_token, note_use),
         people=build_people(database, tables, tenancy, ids, clock, vault=vault),
     )

@@ -53,8 +53,9 @@ from pulse.tenancy.people.oidc.provider import Provider
 from pulse.tenancy.people.oidc.sign_in import OidcSignIn
 from pulse.tenancy.people.oidc.store import OidcStore
 from pulse.tenancy.people.sign_in import People
+from pulse.tenancy.places.holding import PlaceHold
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 # A credential that was revoked elsewhere is used no longer than that, even where the announcement is lost.
 MODELS_KEPT_S = 30.0
@@ -119,9 +120,13 @@ def build_models(
     *,
     ids: Ids,
     clock: Clock,
-    users: Sequence[Uses] = (),
+    users: Sequence[Uses],
+    note_use: Callable[[str, int], None],
 ) -> ModelParts:
-    """Models on that database; `users` are asked before a configuration or a legacy model is deleted."""
+    """Models on that database; `users` are asked before a configuration or a legacy model is deleted.
+
+    `note_use` is told of uses of credentials.
+    """
     tables, catalogue = prompt_tables(database.prefix), read()
     keys = SecretKeys(tenancy, tables.system_keys, SYSTEM, vault, clock)
     credentials = CredentialStore(database, tables, keys, catalogue, ids, clock)
@@ -129,9 +134,9 @@ def build_models(
     configurations = ConfigurationStore(database, tables, credentials, catalogue, ids, clock, users=users)
     legacy = LegacyStore(database, tables, keys, ids, clock, users=users)
     kept = KeptModels(configurations, legacy, min(MODELS_KEPT_S, settings.cache_refresh_seconds))
-    caller = ModelCaller(kept, RateLimits(database, tables), outside.formats)
+    caller = ModelCaller(kept, RateLimits(database, tables), outside.formats, note_use=note_use)
     documents = memory_tables(database.prefix)
-    index = DatabaseIndex(database, documents, ExactVectors(documents, database.dialect), clock)
+    index = DatabaseIndex(database, documents, ExactVectors(documents, database.dialect), PlaceHold(tenancy), clock)
     vectors = _vectors(settings, outside.egress, caller, index)
     return ModelParts(catalogue, credentials, checks, configurations, legacy, kept, caller, vectors, index)
 

@@ -22,6 +22,7 @@ NOBODY = {
     "no_workflows": "There is no workflow in this environment.",
     "inactive": "Every workflow of this environment is switched off.",
     "over_limit": "The organization was over its limit.",
+    "too_many_held": "The organization was over its limit, and as many messages were held as may be.",
     "no_match": "No workflow took it.",
 }
 TRIED = {

@@ -91,7 +91,8 @@ def create(
 @opened(OwnerOptions)
 async def list_(at: At) -> Answer:
     """Lists credentials: the organization's, and the installation's that it may use."""
-    columns = ("id", "name", "providerId", "authType", "scope", "isActive", "lastValidated", "validationError")
+    kinds = ("id", "name", "providerId", "authType", "scope", "isActive")
+    columns = (*kinds, "lastUsedAt", "lastValidated", "validationError")
     return listed({"data": await credentials(at)}, columns)
 
 
@@ -171,7 +172,7 @@ def _secrets(
 
 
 def _print(found: dict[str, Any]) -> None:
-    for name in (*SHOWN, *LIMITS, "lastValidated", "validationError"):
+    for name in (*SHOWN, *LIMITS, "lastUsedAt", "lastValidated", "validationError"):
         if found[name] is not None:
             print_text(f"{name:20}{found[name]}")
     print_text(f"{'holds':20}{', '.join(FLAGS[name] for name in FLAGS if found[name]) or 'nothing secret'}")

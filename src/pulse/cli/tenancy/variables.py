@@ -48,7 +48,7 @@ def set_(
 @opened(EnvironmentOptions)
 async def list_(at: At) -> Answer:
     """Lists variables, without their values."""
-    return listed(await at.get(PATH, limit=LARGEST_PAGE), ("name", "version", "updatedAt"))
+    return listed(await at.get(PATH, limit=LARGEST_PAGE), ("name", "version", "updatedAt", "lastUsedAt"))
 
 
 @app.command()

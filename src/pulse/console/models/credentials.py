@@ -157,6 +157,7 @@ def _shown(credential: Credential, users: int, owner: dict[str, str] | None, req
         "hasCustomHeaders": credential.has_custom_headers,
         "lastValidated": None if validated is None else iso(validated),
         "validationError": credential.validation_error,
+        "lastUsedAt": _last_used(credential, request),
         "provider": provider_of(credential.provider, catalogue_of(request)),
         "organization": None if of_all else owner,
         "_count": {"modelConfigs": users},
@@ -164,6 +165,14 @@ def _shown(credential: Credential, users: int, owner: dict[str, str] | None, req
         "createdAt": iso(credential.created_at),
         "updatedAt": iso(credential.updated_at),
     }
+
+
+def _last_used(credential: Credential, request: Request) -> str | None:
+    """When it was used; of the installation's own it would tell what other organizations do."""
+    principal: Principal = request.state.principal
+    if credential.last_used_at is None or (credential.scope == "system" and not principal.system):
+        return None
+    return iso(credential.last_used_at)
 
 
 def _draft(body: CredentialBody, request: Request) -> CredentialDraft:

@@ -57,6 +57,7 @@ async def invitations(principal: MayReadInvitations, request: Request) -> Any:
 async def invite(body: InvitationBody, principal: MayWriteMembers, request: Request) -> Any:
     """Sends the mail before it answers: one that cannot be sent leaves no invitation.
 
+    It ends when who sent it is removed, disabled or may invite no more.
     409 `seats_taken` where the plan has no room for one more; the operator may make users all the same.
     """
     people, organization_id = _people(request), principal.organization_id
@@ -65,7 +66,7 @@ async def invite(body: InvitationBody, principal: MayWriteMembers, request: Requ
     letters.require_deliverable(email)
     await require_seat(request, organization_id, besides=email)
     await people.attempts.begin([mail_key(email, organization_id), mails_key(organization_id)])
-    ticket, token = await people.tickets.invite(organization_id, email, body.role, principal.user_id or None)
+    ticket, token = await people.tickets.invite(organization_id, email, body.role, **_inviter(principal))
     try:
         await _send(request, principal, ticket, token)
     except letters.MailNotSent:
@@ -76,14 +77,17 @@ async def invite(body: InvitationBody, principal: MayWriteMembers, request: Requ
 
 @router.post("/invitations/{invitation_id}/resend")
 async def resend(invitation_id: str, principal: MayWriteMembers, request: Request) -> Any:
-    """Sends another link, which lasts as long as the first did; the one before works no more."""
+    """Sends another link, which lasts as long as the first did; the one before works no more.
+
+    Whoever sends it again is who has invited.
+    """
     people, organization_id = _people(request), principal.organization_id
     found = [each for each in await people.tickets.invitations(organization_id) if each.id == invitation_id]
     if not found:
         raise NotFound(f"There is no invitation {invitation_id!r}.")
     await require_seat(request, organization_id, besides=found[0].email)
     await people.attempts.begin([mail_key(found[0].email, organization_id), mails_key(organization_id)])
-    ticket, token = await people.tickets.renew(organization_id, invitation_id)
+    ticket, token = await people.tickets.renew(organization_id, invitation_id, **_inviter(principal))
     await _send(request, principal, ticket, token)
     return _invitation(ticket)
 
@@ -118,6 +122,11 @@ async def _send(request: Request, principal: Principal, ticket: Ticket, token: s
     await letters.send(
         state.mailer, letters.invitation(ticket, token, organization.name, inviter, url=state.public_url)
     )
+
+
+def _inviter(principal: Principal) -> dict[str, Any]:
+    """Who invites; the operator is no member of what they operate."""
+    return {"invited_by": principal.user_id or None, "by_member": bool(principal.user_id) and not principal.system}
 
 
 def _require_role(role: Role, principal: Principal) -> None:

@@ -19,7 +19,7 @@ from pulse.console.bodies import Body
 from pulse.console.pages import whole
 from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
-from pulse.messages.reading import Filter, MessageReader
+from pulse.messages.reading import MessageReader
 
 router = APIRouter(tags=["billing"], route_class=GuardedRoute)
 MAX_LIMIT = 10**12
@@ -58,12 +58,12 @@ class PlanBody(Body):
 async def usage(principal: MayReadUsage, request: Request) -> Any:
     """The month that is: how many messages were accepted, how many may be, and when the limit is reached at this pace.
 
-    `isOverLimit`: no further message is within the limit. `heldCount`: so many wait for it to rise.
+    `isOverLimit`: no further message is within the limit. `heldCount`: so many wait for it to rise, however many; they
+    are 1,000,000 at most, and what comes after them is ignored (`too_many_held`).
     """
     reader: MessageReader = request.app.state.reader
     organization = principal.organization_id
     found = await _store(request).usage(organization)
-    held = await reader.page(organization, Filter(status="held"), limit=1)
     return {
         "organizationId": organization,
         "period": found.period,
@@ -72,7 +72,7 @@ async def usage(principal: MayReadUsage, request: Request) -> Any:
         "percentUsed": found.percent,
         "overagePolicy": found.policy,
         "isOverLimit": found.is_over,
-        "heldCount": held.total,
+        "heldCount": await reader.held(organization),
         "limitReachedAt": None if found.reached_at is None else iso(found.reached_at),
     }
 

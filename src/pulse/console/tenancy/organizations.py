@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from pulse.billing.selling import PROVIDING
+from pulse.billing.due import PROVIDING
 from pulse.billing.store import BillingStore
 from pulse.console.access import (
     MayCreateEnvironments,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, Field
 
-from pulse.billing.selling import Notice, Selling, Unsigned
+from pulse.billing.payments import Notice, Unsigned
+from pulse.billing.selling import Selling
 from pulse.billing.store import BillingStore
 from pulse.console.access import MayBuy, MayReadBought
 from pulse.console.bodies import Body
@@ -60,6 +61,7 @@ async def subscription(principal: MayReadBought, request: Request) -> Any:
     """The plan, and how what was bought at Stripe stands there: `status` is Stripe's own word once it was bought.
 
     `isSelling`: whether plans can be bought here. `isCustomer`: whether there is anything to see in the portal.
+    `otherSubscriptionIds`: of what is paid besides, for nothing: end it in the portal.
     """
     store: BillingStore = request.app.state.billing
     kept = await store.subscription(principal.organization_id)
@@ -68,6 +70,7 @@ async def subscription(principal: MayReadBought, request: Request) -> Any:
         "planKey": None if kept is None else kept.plan_key,
         "status": "none" if kept is None else kept.status,
         "stripeSubscriptionId": None if kept is None else kept.stripe_subscription,
+        "otherSubscriptionIds": [] if kept is None else kept.also_paid.split(),
         "isCustomer": kept is not None and kept.stripe_customer is not None,
         "isSelling": _selling(request).payments is not None,
     }
@@ -75,7 +78,10 @@ async def subscription(principal: MayReadBought, request: Request) -> Any:
 
 @router.post("/create-checkout-session")
 async def create_checkout_session(body: CheckoutBody, principal: MayBuy, request: Request) -> Any:
-    """Where to pay for a plan. The organization has it as soon as Stripe tells that it is paid."""
+    """Where to pay for a plan. The organization has it as soon as Stripe tells that it is paid.
+
+    Asked again for the same, it is the same page; for something else another one, and nobody can pay on the first.
+    """
     tenancy: TenancyStore = request.app.state.tenancy
     _selling(request).stripe()
     success = _own_address(request, "successUrl", body.success_url, "/?checkout=completed")

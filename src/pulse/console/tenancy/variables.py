@@ -99,6 +99,7 @@ def _row(variable: Variable, names: dict[str, Any]) -> dict[str, Any]:
         "version": variable.version,
         "createdAt": iso(variable.created_at),
         "updatedAt": iso(variable.updated_at),
+        "lastUsedAt": None if variable.last_used_at is None else iso(variable.last_used_at),
     }
 
 

@@ -20,6 +20,7 @@ from pulse.memory.vectors.text import Words
 from pulse.memory.vectors.words import folded
 from pulse.storage.database import Database
 from pulse.storage.rows import insert_into
+from pulse.tenancy.places.holding import Holds
 
 MAX_CHUNKS = 50_000
 
@@ -43,13 +44,24 @@ class Vectors(Protocol):
 
 
 class DatabaseIndex:
-    """Vector memory in the database; implements `Index` and `TextIndex`. A space has at most `max_chunks` chunks."""
+    """Vector memory in the database; implements `Index` and `TextIndex`. A space has at most `max_chunks` chunks.
+
+    It keeps documents in an environment that stays meanwhile (`places`).
+    """
 
     def __init__(
-        self, database: Database, tables: MemoryTables, vectors: Vectors, clock: Clock, *, max_chunks: int = MAX_CHUNKS
+        self,
+        database: Database,
+        tables: MemoryTables,
+        vectors: Vectors,
+        places: Holds,
+        clock: Clock,
+        *,
+        max_chunks: int = MAX_CHUNKS,
     ) -> None:
         self._database = database
         self._tables = tables
+        self._places = places
         self._vectors = vectors
         self._words = Words(tables, database.dialect)
         self._clock = clock
@@ -67,9 +79,13 @@ class DatabaseIndex:
             return {row.id: Known(row.digest, row.key, row.model) for row in rows}
 
     async def put(self, space: Space, entries: Sequence[Indexed]) -> None:
-        """Raises TooLarge where the space would have too many chunks; then nothing is changed."""
+        """Raises TooLarge where the space would have too many chunks; then nothing is changed.
+
+        Raises NotFound where its environment is gone.
+        """
         ready = await asyncio.to_thread(_ready, space, entries)
         async with self._database.write() as connection:
+            await self._places.hold(connection, space.organization_id, space.environment_id)
             for entry, rows in ready:
                 await self._put(connection, space, entry, rows)
             await self._require_room(connection, space)

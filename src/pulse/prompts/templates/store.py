@@ -16,6 +16,7 @@ from pulse.prompts.templates.faults import template_faults
 from pulse.prompts.templates.records import Template, TemplateDraft, TemplateVersion
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note
+from pulse.tenancy.places.holding import PlaceHold
 from pulse.tenancy.tables import TenancyTables
 
 
@@ -27,7 +28,8 @@ class TemplateStore:
     ) -> None:
         self._database = database
         self._tables = tables
-        self._tenancy = tenancy
+        # Whoever makes something of a template says where, as templates do.
+        self.places = PlaceHold(tenancy)
         self._ids = ids
         self._clock = clock
 
@@ -41,7 +43,7 @@ class TemplateStore:
         row = {**made, **vars(draft), "revision": 1, "created_at": now, "updated_at": now}
         try:
             async with self._database.write() as connection:
-                await self._require_environment(connection, organization_id, environment_id)
+                await self.places.hold(connection, organization_id, environment_id)
                 await self._check(connection, organization_id, draft)
                 await connection.execute(insert(self._tables.templates), [row])
                 await self._keep_version(connection, row)
@@ -164,14 +166,6 @@ class TemplateStore:
         if row is None:
             raise NotFound(f"There is no prompt template {template_id!r}.")
         return row
-
-    async def _require_environment(
-        self, connection: AsyncConnection, organization_id: str, environment_id: str
-    ) -> None:
-        c = self._tenancy.environments.c
-        mine = (c.organization_id == organization_id) & (c.id == environment_id)
-        if await connection.scalar(select(c.id).where(mine)) is None:
-            raise NotFound(f"There is no environment {environment_id!r} in that organization.")
 
 
 def _template(row: Any) -> Template:

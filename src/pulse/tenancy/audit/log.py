@@ -1,7 +1,6 @@
 """Writes the audit: with each transaction of an act, and a refusal by itself."""
 
 import json
-import time
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, insert
@@ -11,11 +10,8 @@ from pulse.core.ids import Ids
 from pulse.storage.database import BeforeCommit, Database
 from pulse.tenancy.audit.act import Act, Subject, under_way
 from pulse.tenancy.audit.records import Entry, Outcome
+from pulse.tenancy.audit.refusals import Refusals
 from pulse.tenancy.audit.tables import AuditTables
-
-# How long the same refusal of the same principal is not written again, and how many are remembered for that.
-REFUSED_AGAIN_S = 60.0
-MAX_REMEMBERED = 10_000
 
 
 class AuditLog:
@@ -26,7 +22,7 @@ class AuditLog:
         self._entries = tables.entries
         self._ids = ids
         self._clock = clock
-        self._refused: dict[tuple[str, ...], float] = {}
+        self._refusals = Refusals()
 
     def company(self) -> AbstractContextManager[BeforeCommit] | None:
         """What goes with a transaction that begins now: the entry of the act that it is done for."""
@@ -38,27 +34,19 @@ class AuditLog:
         self._insert(connection, act, subjects, "done", "")
 
     async def refused(self, act: Act, code: str) -> None:
-        """A right that was missing; `code` is the error's. The same again within REFUSED_AGAIN_S is not written."""
-        if self._is_known(act, code):
+        """A right that was missing; `code` is the error's. The same again is not written for a while (refusals.py)."""
+        if not self._is_news(act, code):
             return
         await self._database.transact(lambda connection: self._insert(connection, act, [], "refused", code))
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
 
-    def _is_known(self, act: Act, code: str) -> bool:
+    def _is_news(self, act: Act, code: str) -> bool:
         # Of scripts and of people who are not signed in, whoever asks could choose who they are.
         named = act.actor.id if act.actor.kind in ("user", "key") else ""
-        place = (act.organization_id, act.environment_id)
-        same, now = (act.actor.kind, named, *place, act.action, act.method, code), time.monotonic()
-        if self._refused.get(same, now) > now:
-            return True
-        if len(self._refused) >= MAX_REMEMBERED:
-            self._refused = {known: until for known, until in self._refused.items() if until > now}
-            if len(self._refused) >= MAX_REMEMBERED:
-                return True
-        self._refused[same] = now + REFUSED_AGAIN_S
-        return False
+        same = (act.actor.kind, named, act.environment_id, act.action, act.method, code)
+        return self._refusals.is_news(act.organization_id, same)
 
     def _insert(self, connection: Connection, act: Act, subjects: list[Subject], outcome: Outcome, reason: str) -> None:
         named = next((subject.organization_id for subject in subjects if subject.organization_id), "")

@@ -11,13 +11,17 @@ from pulse.core.clock import Clock
 from pulse.core.errors import Conflict, NotFound
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note, unchanged
+from pulse.tenancy.people.tickets import end_invitations
 from pulse.tenancy.tables import TenancyTables
 
 LAST_SYSTEM = "An installation needs a system administrator: make somebody else one first."
 
 
 class Departures:
-    """Disables, enables and deletes users. Sessions and tickets of who leaves end in the same transaction."""
+    """Disables, enables and deletes users.
+
+    Sessions and tickets of who leaves, and what they have invited, end in the same transaction.
+    """
 
     def __init__(self, database: Database, tables: TenancyTables, clock: Clock) -> None:
         self._database = database
@@ -26,15 +30,16 @@ class Departures:
 
     async def disable(self, user_id: str) -> None:
         """Raises NotFound; Conflict for the last system administrator, and for the last Admin of an organization."""
-        c = self._tables.users.c
+        c, tables = self._tables.users.c, self._tables
 
         def work(connection: Connection) -> None:
             self._require_others(connection, user_id)
             now = self._clock.now_ms()
             mine = (c.id == user_id) & c.disabled_at.is_(None)
-            connection.execute(update(self._tables.users).where(mine).values(disabled_at=now, updated_at=now))
+            connection.execute(update(tables.users).where(mine).values(disabled_at=now, updated_at=now))
             note("user", user_id, disabled=True)
             self._end_ways_in(connection, user_id)
+            end_invitations(connection, tables, user_id, now)
 
         await self._database.transact(work)
 
@@ -66,6 +71,7 @@ class Departures:
                 connection.execute(delete(table).where(table.c.user_id == user_id))
             connection.execute(delete(tables.users).where(tables.users.c.id == user_id))
             note("user", user_id, deleted=True)
+            end_invitations(connection, tables, user_id, self._clock.now_ms())
 
         await self._database.transact(work)
 

@@ -11,8 +11,10 @@ from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note, unchanged
 from pulse.tenancy.people.records import Member, Reach
 from pulse.tenancy.people.sessions import end_sessions
+from pulse.tenancy.people.tickets import end_invitations, may_invite
 from pulse.tenancy.records import Organization
 from pulse.tenancy.roles import Role
+from pulse.tenancy.store import gone
 from pulse.tenancy.tables import TenancyTables
 
 LAST = "An organization needs an Admin: make somebody else one first."
@@ -21,7 +23,8 @@ LAST = "An organization needs an Admin: make somebody else one first."
 class MemberStore:
     """Reads and writes memberships. An organization that has an Admin keeps at least one who can come in.
 
-    Whose rights change is signed out everywhere, in the same transaction.
+    Whose rights change is signed out everywhere, in the same transaction; who may invite nobody any more, of them what
+    they have invited ends.
     """
 
     def __init__(self, database: Database, tables: TenancyTables, clock: Clock) -> None:
@@ -33,15 +36,16 @@ class MemberStore:
         self._clock = clock
 
     async def add(self, organization_id: str, user_id: str, role: Role) -> Member:
-        """Raises Conflict where the user is a member already."""
+        """Raises Conflict where the user is a member already, NotFound where user or organization is gone."""
         now = self._clock.now_ms()
         row = {"organization_id": organization_id, "user_id": user_id, "role": role, "created_at": now}
         try:
             async with self._database.write() as connection:
                 await connection.execute(insert(self._members), [row])
                 note("member", user_id, organization_id=organization_id, role=role)
-        except IntegrityError:
-            raise Conflict("This user is a member already.") from None
+        except IntegrityError as error:
+            missing = await gone(self._database, error, [(self._members, row)])
+            raise missing or Conflict("This user is a member already.") from None
         return await self.member(organization_id, user_id)
 
     async def members(self, organization_id: str) -> list[Member]:
@@ -82,6 +86,8 @@ class MemberStore:
                 unchanged()
                 return
             note("member", user_id, organization_id=organization_id, **values)
+            if not may_invite(role):
+                end_invitations(connection, self._tables, user_id, self._clock.now_ms(), organization_id)
             end_sessions(connection, self._tables, user_id, but=by)
 
         await self.member(organization_id, user_id)
@@ -96,6 +102,7 @@ class MemberStore:
             if not connection.execute(delete(self._members).where(self._is(organization_id, user_id))).rowcount:
                 raise NotFound(f"There is no member {user_id!r}.")
             note("member", user_id, organization_id=organization_id, removed=True)
+            end_invitations(connection, self._tables, user_id, self._clock.now_ms(), organization_id)
             end_sessions(connection, self._tables, user_id)
 
         await self._database.transact(work)

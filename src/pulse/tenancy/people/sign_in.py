@@ -23,9 +23,9 @@ from pulse.tenancy.people.sessions import SessionStore
 from pulse.tenancy.people.teams import TeamStore
 from pulse.tenancy.people.tickets import TicketStore
 from pulse.tenancy.people.users import UserStore
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.store import TenancyStore
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 REFUSED = "The mail address or the password is not right."
 NOBODY = "Nobody is signed in: sign in again."

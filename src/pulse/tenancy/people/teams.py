@@ -15,12 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pulse.core.clock import Clock
-from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound, StaleRevision
+from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound, PulseError, StaleRevision
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note
 from pulse.tenancy.records import Environment, Organization
 from pulse.tenancy.roles import ROLES, Role
+from pulse.tenancy.store import gone
 from pulse.tenancy.tables import TenancyTables
 
 # What a team may give: whoever operates the installation belongs to no team.
@@ -69,7 +70,10 @@ class TeamStore:
         self._clock = clock
 
     async def create(self, organization_id: str, draft: TeamDraft) -> Team:
-        """A new team. Raises InvalidFields for members or environments that are not the organization's, Conflict."""
+        """A new team. Raises InvalidFields for members or environments that are not the organization's, Conflict.
+
+        Raises NotFound where one of them vanishes at this moment.
+        """
         now = self._clock.now_ms()
         team = _drawn(draft, self._ids.new("team"), organization_id, revision=1, created_at=now, updated_at=now)
         try:
@@ -78,8 +82,8 @@ class TeamStore:
                 await connection.execute(insert(self._tables.teams), [_row(team)])
                 await self._fill(connection, team)
                 note("team", team.id, team.name, organization_id=organization_id, created=True, **_told(team))
-        except IntegrityError:
-            raise _taken(draft.name) from None
+        except IntegrityError as error:
+            raise await self._fault(error, organization_id, draft) from None
         return team
 
     async def change(self, organization_id: str, team_id: str, draft: TeamDraft, expected: int | None = None) -> Team:
@@ -100,8 +104,8 @@ class TeamStore:
                 await self._empty(connection, team_id)
                 await self._fill(connection, team)
                 note("team", team_id, team.name, organization_id=organization_id, **_told(team))
-        except IntegrityError:
-            raise _taken(draft.name) from None
+        except IntegrityError as error:
+            raise await self._fault(error, organization_id, draft) from None
         return team
 
     async def delete(self, organization_id: str, team_id: str) -> None:
@@ -171,6 +175,13 @@ class TeamStore:
         for table, rows in ((self._tables.team_members, members), (self._tables.team_rights, rights)):
             if rows:
                 await connection.execute(insert(table), rows)
+
+    async def _fault(self, error: IntegrityError, organization_id: str, draft: TeamDraft) -> PulseError:
+        """Something that the team refers to is gone, or its name is taken."""
+        tables, here = self._tables, {"organization_id": organization_id}
+        members = [(tables.team_members, {**here, "user_id": user_id}) for user_id in draft.members]
+        rights = [(tables.team_rights, {"environment_id": place}) for place, _ in draft.rights]
+        return await gone(self._database, error, [(tables.teams, here), *members, *rights]) or _taken(draft.name)
 
     async def _empty(self, connection: AsyncConnection, team_id: str) -> None:
         for table in (self._tables.team_members, self._tables.team_rights):

@@ -2,6 +2,9 @@
 
 A ticket is a random token of which only the digest is kept: who has the token has the ticket. One that was used, taken
 back or replaced by a newer one is gone, so that all of these, and one that never was, look the same.
+
+An invitation is good for as long as who sent it may send it: it ends with their membership, and with the role that they
+invited in (`end_invitations`). Whoever sends it again answers for it from then on.
 """
 
 import hashlib
@@ -12,13 +15,13 @@ from sqlalchemy import Connection, RowMapping, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pulse.core.clock import Clock
-from pulse.core.errors import Conflict, NotFound
+from pulse.core.errors import Conflict, Forbidden, NotFound
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.storage.rows import insert_into
 from pulse.tenancy.audit.act import note
 from pulse.tenancy.people.records import Purpose, Ticket, User
-from pulse.tenancy.roles import Role
+from pulse.tenancy.roles import PERMISSIONS, Role
 from pulse.tenancy.tables import TenancyTables
 
 MINUTE_MS = 60_000
@@ -43,6 +46,7 @@ class TicketStore:
         self._tickets = tables.tickets
         self._users = tables.users
         self._members = tables.members
+        self._organizations = tables.organizations
         self._ids = ids
         self._clock = clock
 
@@ -60,10 +64,13 @@ class TicketStore:
             raise NotFound(f"There is no user {user.id!r}.") from None
         return token
 
-    async def invite(self, organization_id: str, email: str, role: Role, invited_by: str | None) -> tuple[Ticket, str]:
-        """An invitation of this address (as it is kept), and its token.
+    async def invite(
+        self, organization_id: str, email: str, role: Role, invited_by: str | None, *, by_member: bool = False
+    ) -> tuple[Ticket, str]:
+        """An invitation of this address (as it is kept), and its token. `by_member`: by somebody who is here.
 
-        Raises Conflict where that is a member already, was invited already, or too many invitations are open.
+        Raises Conflict where that is a member already, was invited already, or too many invitations are open; Forbidden
+        where the member may not invite any more.
         """
         token, c = secrets.token_urlsafe(32), self._tickets.c
         place = {"organization_id": organization_id, "role": role, "invited_by": invited_by}
@@ -74,6 +81,8 @@ class TicketStore:
         )
 
         def work(connection: Connection) -> None:
+            if by_member:
+                self._require_inviter(connection, organization_id, invited_by)
             self._refuse_more(connection, organization_id, email)
             if connection.execute(made.returning(c.id)).first() is None:
                 raise Conflict(f"{email} was invited already: send that invitation again, or take it back.")
@@ -96,17 +105,27 @@ class TicketStore:
         async with self._database.read() as connection:
             return await connection.scalar(select(func.count()).select_from(self._tickets).where(mine)) or 0
 
-    async def renew(self, organization_id: str, ticket_id: str) -> tuple[Ticket, str]:
-        """The invitation with a new end and a new token; the old token is void. Raises NotFound."""
+    async def renew(
+        self, organization_id: str, ticket_id: str, invited_by: str | None, *, by_member: bool = False
+    ) -> tuple[Ticket, str]:
+        """The invitation with a new end and a new token, as this user's own; the old token is void.
+
+        Raises NotFound, Forbidden as `invite` does.
+        """
         token, now = secrets.token_urlsafe(32), self._clock.now_ms()
-        values = {"digest": _digest(token), "expires_at": now + LASTS_MS["invitation"]}
+        values = {"digest": _digest(token), "expires_at": now + LASTS_MS["invitation"], "invited_by": invited_by}
         renewed = update(self._tickets).where(self._mine(organization_id, ticket_id)).values(**values)
-        async with self._database.write() as connection:
-            row = (await connection.execute(renewed.returning(*self._tickets.c))).mappings().first()
+
+        def work(connection: Connection) -> RowMapping:
+            if by_member:
+                self._require_inviter(connection, organization_id, invited_by)
+            row = connection.execute(renewed.returning(*self._tickets.c)).mappings().first()
             if row is None:
                 raise NotFound(f"There is no invitation {ticket_id!r}.")
             note("invitation", ticket_id, organization_id=organization_id, renewed=True)
-        return _ticket(row), token
+            return row
+
+        return _ticket(await self._database.transact(work)), token
 
     async def revoke(self, organization_id: str, ticket_id: str) -> None:
         """Takes an invitation back. Raises NotFound."""
@@ -152,6 +171,15 @@ class TicketStore:
         made = {"id": self._ids.new("tkt"), "purpose": purpose, "digest": _digest(token)}
         return {**made, **nothing, **times, **fields}
 
+    def _require_inviter(self, connection: Connection, organization_id: str, user_id: str | None) -> None:
+        """Locks the organization, which whoever removes a member or takes their role away has locked until then."""
+        o, m = self._organizations.c, self._members.c
+        here = select(o.id).where(o.id == organization_id)
+        connection.execute(here.with_for_update(read=True, key_share=True))
+        role = connection.scalar(select(m.role).where(m.organization_id == organization_id, m.user_id == user_id))
+        if role is None or not may_invite(role):
+            raise Forbidden("You may invite nobody here any more.")
+
     def _refuse_more(self, connection: Connection, organization_id: str, email: str) -> None:
         m, u, c = self._members.c, self._users.c, self._tickets.c
         member = select(m.user_id).join(self._users, u.id == m.user_id)
@@ -167,6 +195,22 @@ class TicketStore:
     def _is(self, token: str, purpose: Purpose) -> Any:
         c = self._tickets.c
         return (c.digest == _digest(token)) & (c.purpose == purpose) & (c.expires_at > self._clock.now_ms())
+
+
+def may_invite(role: Role) -> bool:
+    return PERMISSIONS["members:write"].is_held_by(role)
+
+
+def end_invitations(
+    connection: Connection, tables: TenancyTables, user_id: str, now: int, organization_id: str | None = None
+) -> None:
+    """Ends what a user has invited to the organization, or to any (None). Another may send it again."""
+    c = tables.tickets.c
+    theirs = (c.invited_by == user_id) & (c.purpose == "invitation") & (c.expires_at > now)
+    here = theirs if organization_id is None else theirs & (c.organization_id == organization_id)
+    ended = update(tables.tickets).where(here).values(expires_at=now)
+    for row in connection.execute(ended.returning(c.id, c.email, c.organization_id)).all():
+        note("invitation", row.id, row.email, organization_id=row.organization_id, ended=True)
 
 
 def _digest(token: str) -> bytes:

@@ -7,6 +7,8 @@ copy of the database may be. Other nouns say what they have there and delete it 
 Messages and their results are not among it: they are the record of what was done, can no longer be asked for, and go
 when their time is over (retention). A message that comes in at the very moment finds no workflow, and is ignored. What
 an organization has used, and what was done in it, is no longer its own either: bills and the audit keep it.
+
+Environments are locked before it is looked what is in them: nothing is made there any more (see holding.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,7 +109,8 @@ class PlaceStore:
                 raise InvalidFields([Fault("confirm", "not_the_name", words)])
             _refuse_waiting("organization", waiting)
             here = select(environments).where(environments.c.organization_id == organization_id)
-            places = [Environment(**row) for row in (await connection.execute(here)).mappings()]
+            locked = here.order_by(environments.c.id).with_for_update()
+            places = [Environment(**row) for row in (await connection.execute(locked)).mappings()]
             if not force:
                 others = await self._others(connection, organization_id, asker)
                 held = await self._held(connection, organization_id, None)

@@ -13,7 +13,7 @@ from pulse.storage.migrations import migrate, pending
 from pulse.storage.outbox import Outbox
 from tests.contract.conftest import OpenDatabase, SetClock
 from tests.contract.lending import own_prefix
-from tests.contract.messages.office import A, Office
+from tests.contract.messages.office import A, B, Office
 
 prefix = own_prefix
 
@@ -59,3 +59,29 @@ async def test_the_outbox_comes_to_an_older_installation(
     # Partitions go with their parents, not one by one.
     async with database.write() as connection:
         await connection.run_sync(tables.metadata.drop_all)
+
+
+async def test_what_was_held_before_is_counted(
+    open_database: OpenDatabase, objects: ObstoreObjects, clock: SetClock, tmp_path: Path
+) -> None:
+    database, older = open_database(clock=clock), tmp_path / "older"
+    older.mkdir()
+    for file in BRANCH.folder.glob("messages_000[1-6]_*.py"):
+        shutil.copy(file, older)
+    await migrate(database, [type(BRANCH)("messages", older)])
+    office = Office(database, objects, clock)
+    states = {A: ["held", "held", "ready"], B: ["held"], "org_c": ["ready"]}
+    rows = [
+        {"id": office.ids.new("msg"), "organization_id": each, "environment_id": "env", "state": state, "size": 1}
+        | {"due_at": clock.ms, "received_at": clock.ms}
+        for each, theirs in states.items()
+        for state in theirs
+    ]
+    async with database.write() as connection:
+        await connection.execute(office.tables.messages.insert(), rows)
+    await migrate(database, [BRANCH, BILLING])
+    assert [await office.reader.held(each) for each in states] == [2, 1, 0]
+    await office.plans.configure(A, 1, "hold")
+    assert (await office.held.release(A), await office.reader.held(A)) == (1, 1)
+    async with database.write() as connection:
+        await connection.run_sync(office.tables.metadata.drop_all)

@@ -1,9 +1,11 @@
 """Messages that are held at the limit: they keep their order, and are released and counted when there is room."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.contract.messages.office import A, B, Office
 
@@ -160,6 +162,53 @@ async def test_large_messages_are_released_in_parts(office: Office, monkeypatch:
     assert await office.held.release(A) == 4
     assert batches == [1, 1, 1, 1, 0]
     assert await office.states(ids) == ["ready"] * 4
+
+
+async def test_what_is_held_is_counted_whatever_becomes_of_it(office: Office, beside: Office, bystander: str) -> None:
+    await office.plans.configure(B, 0, "hold")
+    await office.accept(B)
+    ids = await held(office, 6)
+    assert [await office.reader.held(each) for each in (A, B)] == [6, 1]
+    await asyncio.gather(office.queue.cancel(A, ids[0]), beside.queue.cancel(A, ids[1]))
+    assert await office.reader.held(A) == 4
+    await hold(office, 3)
+    assert sum(await asyncio.gather(office.held.release(A), beside.held.release(A))) == 3
+    assert await office.reader.held(A) == 1
+    await office.queue.cancel(A, ids[2])
+    assert await office.reader.held(A) == 1, "it was not held any more"
+    await hold(office, None)
+    await office.held.release(A)
+    assert [await office.reader.held(each) for each in (A, B)] == [0, 1]
+
+
+async def test_more_are_not_held_than_may_be(
+    office: Office, beside: Office, bystander: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulse.messages.allowance.MOST_HELD", 5)
+    await hold(office, 2)
+    coming = [each.message(lane=lane) for each in (office, beside) for lane in (None, "lane") for _ in range(5)]
+    halves = ((office, coming[:10]), (beside, coming[10:]))
+    await asyncio.gather(*(each.intake.accept(message) for each, half in halves for message in half))
+    states = await office.states([message.id for message in coming])
+    assert (states.count("held"), states.count("ignore"), len(states)) == (5, 13, 20)
+    assert (await office.reader.held(A), await office.used(A)) == (5, 2)
+    refused = coming[states.index("ignore")]
+    assert json.loads(await office.document(A, refused.id))["reason"] == {"code": "too_many_held"}
+    assert {*office.ended, *beside.ended} == {
+        message.id for message, state in zip(coming, states, strict=True) if state == "ignore"
+    }
+    await office.queue.cancel(A, coming[states.index("held")].id)
+    assert await office.states([await office.accept(), await office.accept()]) == ["held", "ignore"]
+
+
+async def test_a_count_that_is_wrong_is_right_when_none_is_held(office: Office) -> None:
+    """As after a process of an older version has released some."""
+    await held(office, 2)
+    async with office.database.write() as connection:
+        await connection.execute(update(office.tables.held_counts).values(count=7))
+    await hold(office, None)
+    assert await office.held.release(A) == 2
+    assert await office.reader.held(A) == 0
 
 
 async def test_one_organizations_trouble_is_not_anothers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

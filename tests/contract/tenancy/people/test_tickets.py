@@ -124,7 +124,7 @@ async def test_every_link_that_does_not_work_looks_the_same(tenancy: Tenancy, ad
     used, revoked, renewed, ended = [(await invited(tenancy, f"{number}@example.com")) for number in range(4)]
     await accept(people, used[1], PASSWORD)
     await people.tickets.revoke(tenancy.ours.id, revoked[0].id)
-    await people.tickets.renew(tenancy.ours.id, renewed[0].id)
+    await people.tickets.renew(tenancy.ours.id, renewed[0].id, None)
     of_reset, of_sign_in = [await people.tickets.issue(ada, purpose) for purpose in ("reset", "sign_in")]
     tokens = [used[1], revoked[1], renewed[1], of_reset, of_sign_in, "", "x", "\0", "é" * 200]
     found = {await refusal(accept(people, token, PASSWORD)) for token in tokens}
@@ -215,7 +215,7 @@ async def test_invitations_of_another_organization_are_not_there(tenancy: Tenanc
     ticket, token = await invited(tenancy)
     tickets = tenancy.people().tickets
     assert await tickets.invitations(tenancy.theirs.id) == []
-    for attempt in (tickets.renew(tenancy.theirs.id, ticket.id), tickets.revoke(tenancy.theirs.id, ticket.id)):
+    for attempt in (tickets.renew(tenancy.theirs.id, ticket.id, None), tickets.revoke(tenancy.theirs.id, ticket.id)):
         with pytest.raises(NotFound):
             await attempt
     assert await tickets.invitations(tenancy.ours.id) == [ticket]
@@ -226,7 +226,7 @@ async def test_an_invitation_that_has_ended_is_renewed(tenancy: Tenancy) -> None
     ticket, _ = await invited(tenancy)
     tenancy.clock.ms += LASTS_MS["invitation"] + 5
     await tenancy.people().sweep()
-    renewed, token = await tenancy.people().tickets.renew(tenancy.ours.id, ticket.id)
+    renewed, token = await tenancy.people().tickets.renew(tenancy.ours.id, ticket.id, None)
     assert (renewed.id, renewed.expires_at) == (ticket.id, tenancy.clock.ms + LASTS_MS["invitation"])
     await accept(tenancy.people(), token, PASSWORD)
 

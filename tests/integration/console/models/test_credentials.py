@@ -40,6 +40,7 @@ async def test_create_read_change_delete(pulse: Installation, acme: Tenant) -> N
         **NO_HEADERS,
         "lastValidated": None,
         "validationError": None,
+        "lastUsedAt": None,
         "provider": {"id": "openai", "slug": "openai", "name": "OpenAI"},
         "organization": {"id": acme.organization_id, "name": acme.organization.name},
         "_count": {"modelConfigs": 0},

@@ -143,6 +143,18 @@ async def test_who_may_invite(pulse: Installation, acme: Tenant) -> None:
     assert letters(pulse, "x@example.com") == []
 
 
+async def test_what_somebody_invited_ends_with_their_role(pulse: Installation, acme: Tenant) -> None:
+    admin, other = await browser(pulse, acme, "Admin"), await browser(pulse, acme, "Admin")
+    invitation, token = await invite(admin, "invited.by.eve@example.com")
+    changed = await other.send("PUT", f"/api/members/{admin.user['id']}", {"role": "Guest"})
+    assert changed.status_code == 200, changed.text
+    refused = await pulse.client.post(ACCEPT, json={"token": token, "password": PASSWORD})
+    assert (refused.status_code, refused.json()["code"]) == (404, "invalid_link")
+    again = await other.send("POST", f"{INVITATIONS}/{invitation['id']}/resend")
+    assert (again.status_code, again.json()["invitedBy"]) == (200, other.user["id"])
+    assert (await other.send("DELETE", f"{INVITATIONS}/{invitation['id']}")).status_code == 204
+
+
 async def test_the_operator_invites(pulse: Installation, acme: Tenant) -> None:
     path = f"{INVITATIONS}?organizationId={acme.organization_id}"
     answer = await pulse.client.post(path, json={"email": "first@example.com", "role": "Admin"}, headers=pulse.operator)

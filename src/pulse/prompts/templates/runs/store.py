@@ -58,7 +58,7 @@ class RunStore:
         self.on_cancel: Callable[[str], None] = lambda _cell_id: None
 
     async def start(self, organization_id: str, template_id: str, draft: RunDraft) -> Run:
-        """A new run, all its cells waiting. Raises InvalidFields, NotFound for the template."""
+        """A new run, all its cells waiting. Raises InvalidFields, NotFound for the template or its environment."""
         template = await self._templates.get(organization_id, template_id)
         faults = run_faults(draft)
         if faults:
@@ -79,6 +79,7 @@ class RunStore:
         }
         cells = [self._cell(organization_id, run_id, at) for at in range(len(plan.rows) * len(plan.columns))]
         async with self._database.write() as connection:
+            await self._templates.places.hold(connection, organization_id, template.environment_id)
             await connection.execute(insert(self._tables.runs), [row])
             await connection.execute(insert(self._tables.cells), cells)
             note("prompt-run", run_id, template.name, template=template_id, cells=len(cells))

@@ -22,11 +22,11 @@ from pulse.core.errors import Conflict, Fault, InvalidFields, NotFound, Unauthen
 from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import aside, note
-from pulse.tenancy.data_keys import DataKeys
 from pulse.tenancy.people.second_factor.totp import new_secret, step_of
 from pulse.tenancy.people.sessions import add_session, end_sessions, lock_enabled
+from pulse.tenancy.secrets.data_keys import DataKeys
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 # Whose data key it is: no organization has such an id.
 PEOPLE = "people"

@@ -18,6 +18,7 @@ from pulse.models.port import Access
 from pulse.sandbox.port import Tenant
 from pulse.storage.database import Database
 from pulse.storage.migrations import migrate
+from tests.contract.anywhere import Anywhere
 from tests.contract.conftest import SetClock
 from tests.integration.effects.functions.bench import CANARY, OURS, Bench, hides
 
@@ -49,7 +50,7 @@ async def index(tmp_path: Path) -> AsyncIterator[DatabaseIndex]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/pulse.db", prefix="pulse_")
     await migrate(database, [BRANCH])
     tables = memory_tables("pulse_")
-    yield DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), SetClock())
+    yield DatabaseIndex(database, tables, ExactVectors(tables, database.dialect), Anywhere(), SetClock())
     await database.close()
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pulse.core.clock import Clock
 from pulse.core.errors import Misconfigured
 from pulse.storage.database import Database
+from pulse.tenancy.secrets.vault import Vault
 from pulse.tenancy.tables import TenancyTables
-from pulse.tenancy.vault import Vault
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""How what is secret is kept: the vault, and the keys that organizations have in it."""
