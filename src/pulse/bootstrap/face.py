@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from pulse.bootstrap.wiring import Parts
 from pulse.console.app import console_app
+from pulse.console.people.home import home_routes
 from pulse.console.people.pages import page_routes
 from pulse.evaluator.trial import Trials
 from pulse.receiver.admission import Admission
@@ -28,7 +29,7 @@ def face(
 ) -> ASGIApp:
     """The ASGI application on these parts; `url` is where people reach it. Without `trials` nothing is test-run."""
     console = Mount("/api", app=_console(parts, url, trials))
-    paths: list[BaseRoute] = [*routes(checks, notes, registry), *page_routes(), console]
+    paths: list[BaseRoute] = [*routes(checks, notes, registry), *page_routes(), *home_routes(), console]
     app = Starlette(routes=paths, exception_handlers=HANDLERS)
     # A redirect of a POST is what most senders do not follow, and nothing tells them so.
     app.router.redirect_slashes = False

@@ -27,7 +27,9 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding
 main { width: 100%; max-width: 26rem; padding: 2rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: .75rem; overflow-wrap: anywhere; }
 h1 { margin: 0 0 1rem; font-size: 1.4rem; line-height: 1.25; }
-p { margin: 0 0 1rem; }
+p, ul { margin: 0 0 1rem; }
+ul { padding-left: 1.2rem; }
+form + p { margin: 1rem 0 0; color: var(--dim); }
 label { display: block; margin: 0 0 1rem; color: var(--dim); }
 input { display: block; width: 100%; margin-top: .25rem; padding: .6rem .7rem; font: inherit; color: var(--ink);
   background: var(--paper); border: 1px solid var(--line); border-radius: .4rem; }
@@ -64,6 +66,16 @@ def paragraph(text: str) -> str:
 def to_pulse(text: str) -> str:
     """A link to the console."""
     return f'<p><a href="/">{escape(text)}</a></p>'
+
+
+def listing(lines: Iterable[str]) -> str:
+    """A line below the other; nothing where there are none."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def warning(text: str) -> str:
+    return faults([Fault("", "", text)])
 
 
 def faults(found: Iterable[Fault]) -> str:

@@ -17,6 +17,7 @@ from pulse.console.people.session import begin_session
 from pulse.console.problems import STATUS, NotJson
 from pulse.console.routes import Asked
 from pulse.core.errors import Fault, InvalidFields, PulseError, TooLarge
+from pulse.tenancy.access import Principal
 from pulse.tenancy.people.arrivals import accept, choose_password, invited
 from pulse.tenancy.people.passwords import LONGEST, SHORTEST
 from pulse.tenancy.people.sign_in import People
@@ -24,6 +25,7 @@ from pulse.tenancy.people.tickets import TicketRefused
 from pulse.tenancy.store import TenancyStore
 
 Handler = Callable[[Request], Awaitable[Response]]
+Who = Callable[[Request], Awaitable[Principal | None]]
 Form = dict[str, str]
 SIGN_IN, INVITATION, RESET = "/sign-in", "/invitation", "/reset"
 MAX_FORM_BYTES, MAX_FIELDS, MAX_NAME = 16 << 10, 10, 100
@@ -38,20 +40,20 @@ def page_routes() -> list[Route]:
         INVITATION: (show_invitation, accept_invitation, "invitations:accept"),
         RESET: (show_reset, reset, "session:reset"),
     }
-    shown = [Route(path, _guarded(show, action), methods=["GET"]) for path, (show, _, action) in pages.items()]
-    return shown + [Route(path, _guarded(take, action), methods=["POST"]) for path, (_, take, action) in pages.items()]
+    shown = [Route(path, guarded(show, action), methods=["GET"]) for path, (show, _, action) in pages.items()]
+    return shown + [Route(path, guarded(take, action), methods=["POST"]) for path, (_, take, action) in pages.items()]
 
 
 async def show_sign_in(request: Request) -> Response:
     token = _token(request)
-    ticket = await _people(request).tickets.find(token, "sign_in")
+    ticket = await people_of(request).tickets.find(token, "sign_in")
     words = paragraph(f"This link signs you in as {ticket.email}, once.")
     return page("Sign in to Pulse", words, form(SIGN_IN, token, "Sign in"))
 
 
 async def sign_in(request: Request) -> Response:
-    given = await _form(request)
-    session = await _people(request).redemption.sign_in(given.get("token", ""))
+    given = await read_form(request)
+    session = await people_of(request).redemption.sign_in(given.get("token", ""))
     return await _come_in(request, session)
 
 
@@ -60,7 +62,7 @@ async def show_invitation(request: Request) -> Response:
 
 
 async def accept_invitation(request: Request) -> Response:
-    given, people = await _form(request), _people(request)
+    given, people = await read_form(request), people_of(request)
     names = {name: given.get(name, "").strip() for name in ("first_name", "last_name")}
     try:
         if any(len(name) > MAX_NAME for name in names.values()):
@@ -80,10 +82,10 @@ async def show_reset(request: Request) -> Response:
 
 
 async def reset(request: Request) -> Response:
-    given = await _form(request)
+    given = await read_form(request)
     token = given.get("token", "")
     try:
-        await choose_password(_people(request), token, given.get("password", ""))
+        await choose_password(people_of(request), token, given.get("password", ""))
     except InvalidFields as error:
         return await _reset(request, token, error.faults)
     words = paragraph("You are signed out everywhere. Sign in with your new password.")
@@ -92,7 +94,7 @@ async def reset(request: Request) -> Response:
 
 async def _invitation(request: Request, given: Form, wrong: list[Fault] | None = None) -> Response:
     token = given.get("token", "")
-    ticket, user = await invited(_people(request), token)
+    ticket, user = await invited(people_of(request), token)
     name = await _organization(request, ticket.organization_id or "")
     words = paragraph(f"You, {ticket.email}, are invited to {name} with the role {ticket.role}.")
     fields = () if user is not None else _of_newcomer(ticket.email, given)
@@ -111,7 +113,7 @@ def _of_newcomer(email: str, given: Form) -> tuple[str, ...]:
 
 
 async def _reset(request: Request, token: str, wrong: list[Fault] | None = None) -> Response:
-    ticket = await _people(request).tickets.find(token, "reset")
+    ticket = await people_of(request).tickets.find(token, "reset")
     new = field(f"New password, at least {SHORTEST} characters", "password", **PASSWORD)
     shown = form(RESET, token, "Set the password", _account(ticket.email), new)
     return page("Choose a new password", faults(wrong or ()), shown, status=422 if wrong else 200)
@@ -128,14 +130,16 @@ async def _come_in(request: Request, session: str) -> Response:
     return response
 
 
-def _guarded(handle: Handler, action: str) -> Handler:
-    async def guarded(request: Request) -> Response:
+def guarded(handle: Handler, action: str, who: Who | None = None) -> Handler:
+    """A page's handler with what every page does before and after; `who` finds out for whom it is, if for anybody."""
+
+    async def handled(request: Request) -> Response:
         asked = Asked(request, action)
         try:
             async with asked:
                 if request.method == "POST":
                     refuse_other_sites(request)
-                asked.let_in(None)
+                asked.let_in(None if who is None else await who(request))
                 with asked.acting():
                     response = await handle(request)
         except PulseError as error:
@@ -143,7 +147,7 @@ def _guarded(handle: Handler, action: str) -> Handler:
         response.headers.update(HEADERS)
         return response
 
-    return guarded
+    return handled
 
 
 def _refusal(error: PulseError) -> Response:
@@ -156,7 +160,7 @@ def _token(request: Request) -> str:
     return request.query_params.get("token", "")
 
 
-async def _form(request: Request) -> Form:
+async def read_form(request: Request) -> Form:
     """The fields of a form. Raises TooLarge, and InvalidInput for what is no form of these pages."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise NotJson("This page takes its own form only.")
@@ -179,6 +183,6 @@ async def _organization(request: Request, organization_id: str) -> str:
     return (await store.organization(organization_id)).name
 
 
-def _people(request: Request) -> People:
+def people_of(request: Request) -> People:
     people: People = request.app.state.people
     return people

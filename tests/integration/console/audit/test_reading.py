@@ -69,8 +69,11 @@ async def test_an_admin_sees_the_own_organization_only(pulse: Installation, acme
 
 async def test_the_operator_reads_the_installations_or_any(pulse: Installation, acme: Tenant, entries: Entries) -> None:
     await change(pulse, acme, "A")
-    await pulse.client.post("/api/organizations", json={"name": f"of {acme.organization_id}"}, headers=pulse.operator)
-    assert (await entries())[-1]["action"] == "organizations:create"
+    name = f"of {acme.organization_id}"
+    await pulse.client.post("/api/organizations", json={"name": name}, headers=pulse.operator)
+    # Other tests may have moved the time: theirs need not be the older ones.
+    made = await entries(action="organizations:create")
+    assert sum(name in [subject["name"] for subject in row["subjects"]] for row in made) == 1
     assert {row["organizationId"] for row in await entries()} == {None}
     assert [row["action"] for row in await entries(acme)] == ["variables:write"]
     named = await pulse.client.get(AUDIT, params={"organizationId": acme.organization.name}, headers=pulse.operator)
