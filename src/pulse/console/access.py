@@ -128,6 +128,15 @@ def own_environment(principal: Principal, organization_id: str | None, environme
     return principal.environment_id
 
 
+async def placed_elsewhere(request: Request, principal: Principal, environment: str) -> Principal:
+    """The principal in another environment of its organization, named by id or name. Raises NotFound."""
+    if principal.system:
+        authenticator: Authenticator = request.app.state.authenticator
+        return await authenticator.within(principal, principal.organization_id, environment)
+    people: People = request.app.state.people
+    return await people.within(principal, principal.organization_id, environment, anywhere=False)
+
+
 def revision_of(request: Request) -> int | None:
     """The revision in `If-Match`, or None where the write depends on none; -1 for what is no revision of ours."""
     text = request.headers.get("if-match", "*").strip()
@@ -206,6 +215,7 @@ def forget(response: Response) -> None:
 
 MayReadWorkflows = Annotated[Principal, Depends(may("workflows:read"))]
 MayWriteWorkflows = Annotated[Principal, Depends(may("workflows:write"))]
+MayCopyWorkflows = Annotated[Principal, Depends(may("workflows:copy"))]
 MayTriggerWorkflows = Annotated[Principal, Depends(may("workflows:trigger"))]
 MayTestWorkflows = Annotated[Principal, Depends(may("workflows:test"))]
 MayReadMessages = Annotated[Principal, Depends(may("messages:read"))]

@@ -78,6 +78,15 @@ class WorkflowBody(Body):
     workflow_data: dict[str, Any] = Field(default_factory=dict)
 
 
+class CopyBody(Body):
+    """Where the copy of a workflow shall be (an environment's id or name), and its name there if it is another one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"environmentId": "production"}]})
+
+    environment_id: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name | None = None
+
+
 class TriggerBody(Body):
     """A message to one workflow, entered at its first node or at the given entity."""
 

@@ -4,15 +4,23 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from pulse.console.access import MayReadWorkflows, MayWriteWorkflows, own_environment, require_here, revision_of
-from pulse.console.bodies import WorkflowBody
+from pulse.console.access import (
+    MayCopyWorkflows,
+    MayReadWorkflows,
+    MayWriteWorkflows,
+    own_environment,
+    placed_elsewhere,
+    require_here,
+    revision_of,
+)
+from pulse.console.bodies import CopyBody, WorkflowBody
 from pulse.console.changes import announce
 from pulse.console.entities import shown as shown_entity
 from pulse.console.pages import MAX_PAGE, paged
 from pulse.console.routes import GuardedRoute
 from pulse.core.clock import iso
 from pulse.core.errors import NotFound
-from pulse.tenancy.access import Principal
+from pulse.tenancy.access import Principal, authorize
 from pulse.workflows.records import Page, Workflow
 from pulse.workflows.store import WorkflowStore
 from pulse.workflows.versions import WorkflowVersion, WorkflowVersions
@@ -68,6 +76,17 @@ async def change(found: ToChange, body: WorkflowBody, principal: MayWriteWorkflo
     changed = await _store(request).update_workflow(_workflow(body, principal, found.id), revision_of(request))
     await announce(request, changed.organization_id, changed.environment_id)
     return shown(changed)
+
+
+@router.post("/{workflow_id}/copy", status_code=201)
+async def copy(workflow_id: str, body: CopyBody, principal: MayCopyWorkflows, request: Request) -> Any:
+    """A copy in the environment that the body names by id or name, with its entities. It is switched off."""
+    found = await _here(workflow_id, principal, request)
+    there = await placed_elsewhere(request, principal, body.environment_id)
+    authorize(there, "workflows:write")
+    made = await _store(request).copy_workflow(found.organization_id, found.id, there.environment_id, body.name)
+    await announce(request, made.organization_id, made.environment_id)
+    return shown(made)
 
 
 @router.delete("/{workflow_id}", status_code=204)

@@ -72,6 +72,7 @@ PERMISSIONS: dict[str, Permission] = {
         Permission("audit:read", "Admin", False, "see who changed what, and who was refused", whole=True),
         Permission("sources:read", "User", True, "see the addresses that webhooks are sent to"),
         Permission("sources:write", "User", True, "make sources of webhooks, and rotate their secrets"),
+        Permission("workflows:copy", "User", False, "copy workflows into environments where one may change them"),
         Permission("variables:read", "Guest", True, "see the names of variables, never their values"),
         Permission("variables:write", "User", True, "set and delete variables"),
         Permission("messages:create", "User", True, "send messages"),

@@ -9,8 +9,7 @@ from pulse.storage.claims import chunks
 from pulse.storage.database import Database
 from pulse.workflows.plan import entity_ids
 from pulse.workflows.records import Entity, Outline, Workflow
-from pulse.workflows.rows import to_entity, to_workflow
-from pulse.workflows.tables import WorkflowTables
+from pulse.workflows.tables import WorkflowTables, to_entity, to_workflow
 
 
 class DrawnWorkflows:

@@ -14,10 +14,10 @@ from pulse.core.ids import Ids
 from pulse.storage.database import Database
 from pulse.tenancy.audit.act import note
 from pulse.tenancy.places.holding import Holds
+from pulse.workflows.copying import namesakes, redrawn
 from pulse.workflows.plan import Drawing, behaves_alike, check_workflow, entity_ids, workflow_ids
 from pulse.workflows.records import Entity, Page, Workflow
-from pulse.workflows.rows import to_entity, to_row, to_workflow
-from pulse.workflows.tables import WorkflowTables
+from pulse.workflows.tables import WorkflowTables, to_entity, to_row, to_workflow
 from pulse.workflows.versions import record
 
 Record = TypeVar("Record", Entity, Workflow)
@@ -53,9 +53,9 @@ class WorkflowStore:
         Workflows that use it get a new version, where the change makes them do something else.
         """
         async with self._drawing(entity.organization_id, entity.environment_id) as connection:
-            found = await self._own(connection, self._tables.entities, entity)
+            found = await _own(connection, self._tables.entities, entity)
             changed = self._changed(entity, found, expected)
-            await self._replace(connection, self._tables.entities, to_row(changed))
+            await _replace(connection, self._tables.entities, to_row(changed))
             note("entity", changed.id, changed.name, revision=changed.revision)
             for workflow in await self._users(connection, entity):
                 await self._renew(connection, workflow, before=to_entity(found), after=changed)
@@ -64,7 +64,7 @@ class WorkflowStore:
     async def delete_entity(self, organization_id: str, entity_id: str) -> None:
         """Raises NotFound; Conflict while workflows use it."""
         async with self._drawing(organization_id) as connection:
-            row = await self._one(connection, self._tables.entities, organization_id, entity_id)
+            row = await _one(connection, self._tables.entities, organization_id, entity_id)
             users = await self._users(connection, to_entity(row))
             if users:
                 raise Conflict(f"This entity is used by {_named(users)}. Take it out there first.")
@@ -73,7 +73,7 @@ class WorkflowStore:
 
     async def entity(self, organization_id: str, entity_id: str) -> Entity:
         async with self._database.read() as connection:
-            return to_entity(await self._one(connection, self._tables.entities, organization_id, entity_id))
+            return to_entity(await _one(connection, self._tables.entities, organization_id, entity_id))
 
     async def entities(
         self, organization_id: str, environment_id: str | None = None, page: Page | None = None
@@ -85,7 +85,7 @@ class WorkflowStore:
     async def usage_count(self, organization_id: str, entity_id: str) -> int:
         """How many workflows use the entity."""
         async with self._database.read() as connection:
-            row = await self._one(connection, self._tables.entities, organization_id, entity_id)
+            row = await _one(connection, self._tables.entities, organization_id, entity_id)
             return len(await self._users(connection, to_entity(row)))
 
     # ---- workflows -------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class WorkflowStore:
     async def update_workflow(self, workflow: Workflow, expected: int | None = None) -> Workflow:
         """Stores a changed workflow. Raises NotFound, InvalidFields, StaleRevision."""
         async with self._drawing(workflow.organization_id, workflow.environment_id) as connection:
-            found = await self._own(connection, self._tables.workflows, workflow)
+            found = await _own(connection, self._tables.workflows, workflow)
             entities = await self._check(connection, workflow)
             changed = self._changed(workflow, found, expected)
             before = to_workflow(found)
@@ -112,14 +112,38 @@ class WorkflowStore:
             else:
                 changed = dataclasses.replace(changed, version=before.version + 1)
                 await record(connection, self._tables, changed, entities)
-            await self._replace(connection, self._tables.workflows, to_row(changed))
+            await _replace(connection, self._tables.workflows, to_row(changed))
             note("workflow", changed.id, changed.name, version=changed.version, is_active=changed.is_active)
         return changed
+
+    async def copy_workflow(
+        self, organization_id: str, workflow_id: str, environment_id: str, name: str | None = None
+    ) -> Workflow:
+        """Stores a workflow once more, switched off, with copies of its entities, in any environment.
+
+        What it starts are the workflows of the same names there. Raises NotFound for the workflow or the environment,
+        InvalidFields where it would have faults there.
+        """
+        async with self._drawing(organization_id, environment_id) as connection:
+            source = to_workflow(await _one(connection, self._tables.workflows, organization_id, workflow_id))
+            there = await namesakes(connection, self._tables, source, environment_id)
+            fresh = dataclasses.replace(source, environment_id=environment_id, name=name or source.name)
+            copy = dataclasses.replace(self._stamped(fresh, "wf"), version=1, is_active=False)
+            used = (await self._used(connection, source)).items()
+            moved = {old: dataclasses.replace(each, environment_id=environment_id) for old, each in used}
+            moved = {old: self._stamped(each, "ent") for old, each in moved.items()}
+            copy = redrawn(copy, moved, {**there, source.id: copy.id})
+            if rows := [to_row(each) for each in moved.values()]:
+                await connection.execute(insert(self._tables.entities), rows)
+            await connection.execute(insert(self._tables.workflows), [to_row(copy)])
+            await record(connection, self._tables, copy, await self._check(connection, copy))
+            note("workflow", copy.id, copy.name, copy_of=source.id)
+        return copy
 
     async def delete_workflow(self, organization_id: str, workflow_id: str) -> None:
         """Raises NotFound; Conflict while other workflows start it. Its versions are kept."""
         async with self._drawing(organization_id) as connection:
-            row = await self._one(connection, self._tables.workflows, organization_id, workflow_id)
+            row = await _one(connection, self._tables.workflows, organization_id, workflow_id)
             named = await self._naming(connection, vars(to_workflow(row)))
             users = [user for user in named if user.id != workflow_id and workflow_id in workflow_ids(user.data)]
             if users:
@@ -129,7 +153,7 @@ class WorkflowStore:
 
     async def workflow(self, organization_id: str, workflow_id: str) -> Workflow:
         async with self._database.read() as connection:
-            return to_workflow(await self._one(connection, self._tables.workflows, organization_id, workflow_id))
+            return to_workflow(await _one(connection, self._tables.workflows, organization_id, workflow_id))
 
     async def workflows(
         self,
@@ -198,7 +222,7 @@ class WorkflowStore:
         if behaves_alike(old, Drawing(workflow.data, entities)):
             return
         raised = dataclasses.replace(workflow, version=workflow.version + 1, updated_at=after.updated_at)
-        await self._replace(connection, self._tables.workflows, to_row(raised))
+        await _replace(connection, self._tables.workflows, to_row(raised))
         await record(connection, self._tables, raised, entities)
 
     async def _users(self, connection: AsyncConnection, entity: Entity) -> list[Workflow]:
@@ -211,20 +235,6 @@ class WorkflowStore:
         here = (c.organization_id == record["organization_id"]) & (c.environment_id == record["environment_id"])
         rows = await connection.execute(select(self._tables.workflows).where(here, c.data.contains(record["id"])))
         return [to_workflow(row) for row in rows.mappings()]
-
-    async def _one(self, connection: AsyncConnection, table: Table, organization_id: str, record_id: str) -> RowMapping:
-        mine = (table.c.organization_id == organization_id) & (table.c.id == record_id)
-        row = (await connection.execute(select(table).where(mine))).mappings().first()
-        if row is None:
-            raise NotFound(f"There is nothing under {record_id!r}.")
-        return row
-
-    async def _own(self, connection: AsyncConnection, table: Table, record: Record) -> RowMapping:
-        """What is stored of the record; it stays in the environment that it was made in."""
-        row = await self._one(connection, table, record.organization_id, record.id)
-        if row["environment_id"] != record.environment_id:
-            raise NotFound(f"There is nothing under {record.id!r} in this environment.")
-        return row
 
     async def _list(
         self,
@@ -245,9 +255,6 @@ class WorkflowStore:
             rows = await connection.execute(_paged(_ordered(query, table), page))
             return list(rows.mappings()), total or 0
 
-    async def _replace(self, connection: AsyncConnection, table: Table, row: dict[str, Any]) -> None:
-        await connection.execute(update(table).where(table.c.id == row["id"]).values(row))
-
     def _stamped(self, record: Record, kind: str) -> Record:
         now = self._clock.now_ms()
         return dataclasses.replace(record, id=self._ids.new(kind), revision=1, created_at=now, updated_at=now)
@@ -255,12 +262,28 @@ class WorkflowStore:
     def _changed(self, record: Record, found: RowMapping, expected: int | None) -> Record:
         if expected is not None and expected != found["revision"]:
             raise StaleRevision(revision=found["revision"])
-        return dataclasses.replace(
-            record,
-            revision=found["revision"] + 1,
-            created_at=found["created_at"],
-            updated_at=self._clock.now_ms(),
-        )
+        times = {"created_at": found["created_at"], "updated_at": self._clock.now_ms()}
+        return dataclasses.replace(record, revision=found["revision"] + 1, **times)
+
+
+async def _one(connection: AsyncConnection, table: Table, organization_id: str, record_id: str) -> RowMapping:
+    mine = (table.c.organization_id == organization_id) & (table.c.id == record_id)
+    row = (await connection.execute(select(table).where(mine))).mappings().first()
+    if row is None:
+        raise NotFound(f"There is nothing under {record_id!r}.")
+    return row
+
+
+async def _own(connection: AsyncConnection, table: Table, record: Record) -> RowMapping:
+    """What is stored of the record; it stays in the environment that it was made in."""
+    row = await _one(connection, table, record.organization_id, record.id)
+    if row["environment_id"] != record.environment_id:
+        raise NotFound(f"There is nothing under {record.id!r} in this environment.")
+    return row
+
+
+async def _replace(connection: AsyncConnection, table: Table, row: dict[str, Any]) -> None:
+    await connection.execute(update(table).where(table.c.id == row["id"]).values(row))
 
 
 def _named(workflows: Sequence[Workflow]) -> str:

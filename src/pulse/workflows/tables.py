@@ -1,12 +1,15 @@
-"""The tables of workflows. What people drew is kept as they sent it, as JSON text."""
+"""The tables of workflows, and records as their rows. What people drew is kept as they sent it, as JSON text."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, RowMapping, String, Table, Text
 
 from pulse.storage.branches import Branch
+from pulse.workflows.records import Entity, Workflow
 
 BRANCH = Branch("workflows", Path(__file__).parent / "migrations")
 
@@ -71,3 +74,22 @@ def _common() -> list[Column[object]]:
         Column("updated_at", BigInteger, nullable=False),
     ]
     return columns
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+
+
+def to_row(record: Entity | Workflow) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    for name in ("fields", "data"):
+        if name in row:
+            row[name] = json.dumps(row[name], ensure_ascii=False)
+    return row
+
+
+def to_entity(row: RowMapping) -> Entity:
+    return Entity(**{**row, "fields": json.loads(row["fields"])})
+
+
+def to_workflow(row: RowMapping) -> Workflow:
+    return Workflow(**{**row, "data": json.loads(row["data"])})

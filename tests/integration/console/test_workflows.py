@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.console.documents import ENTITIES, WORKFLOWS, branches, create, drawn, entity, event, workflow
+from tests.integration.console.people.rooms import browser
 from tests.integration.receiver.installation import Installation, Tenant
 
 
@@ -233,3 +234,40 @@ async def test_a_change_is_in_force_before_its_answer(pulse: Installation, acme:
     assert await plans() == 1
     await pulse.client.delete(path, headers=acme.headers)
     assert await plans() == 0
+
+
+async def test_a_copy_in_another_environment(pulse: Installation, acme: Tenant) -> None:
+    production, made = await pulse.another_environment(acme), await workflow(pulse, acme, name="Orders")
+    path, there = f"{WORKFLOWS}/{made['id']}/copy", {"environmentId": "production"}
+    answer = await pulse.client.post(path, params=acme.place, json=there, headers=pulse.operator)
+    assert answer.status_code == 201, answer.text
+    copy = answer.json()
+    assert copy.items() >= {**production.place, "name": "Orders", "isActive": False, "version": 1}.items()
+    read = await pulse.client.get(f"{WORKFLOWS}/{copy['id']}", headers=production.headers)
+    assert read.json() == copy
+    elsewhere = {"environmentId": "nowhere"}
+    assert (await pulse.client.post(path, params=acme.place, json=elsewhere, headers=pulse.operator)).status_code == 404
+    # A key is of one environment.
+    assert (await pulse.client.post(path, json=there, headers=acme.headers)).status_code == 403
+
+
+async def test_who_may_not_write_there_copies_nothing(pulse: Installation, acme: Tenant) -> None:
+    """A right on one environment is none on another."""
+    production, made = await pulse.another_environment(acme), await workflow(pulse, acme)
+    ada = await browser(pulse, acme)
+    team = {"name": "Readers", "memberIds": [ada.user["id"]]}
+    rights = [
+        {"environmentId": acme.environment_id, "role": "User"},
+        {"environmentId": production.environment_id, "role": "Guest"},
+    ]
+    place = {"organizationId": acme.organization_id}
+    given = await pulse.client.post("/api/teams", params=place, json={**team, "rights": rights}, headers=pulse.operator)
+    assert given.status_code == 201, given.text
+    narrowed = {"role": "User", "environments": "teams"}
+    done = await pulse.client.put(f"/api/members/{ada.user['id']}", params=place, json=narrowed, headers=pulse.operator)
+    assert done.status_code == 200, done.text
+    await ada.sign_in(ada.user["email"])
+    path = f"{WORKFLOWS}/{made['id']}/copy?environmentId={acme.environment_id}"
+    answers = [await ada.send("POST", path, {"environmentId": each}) for each in ("development", "production")]
+    assert [answer.status_code for answer in answers] == [201, 403]
+    assert (await pulse.client.get(WORKFLOWS, headers=production.headers)).json()["data"] == []

@@ -84,6 +84,7 @@ BODIES: dict[str, Json] = {
     "POST /sources": {"kind": "hmac"},
     "POST /workflows": _WORKFLOW,
     "PUT /workflows/{workflow_id}": _WORKFLOW,
+    "POST /workflows/{workflow_id}/copy": {"environmentId": "<spare_environment>", "name": "<name>"},
     "POST /workflows/{workflow_id}/trigger": {"payload": {"from": "<name>"}},
     "POST /workflows/{workflow_id}/test": {"message": {"from": "<name>"}},
     "POST /messages/replay": {"ids": ["<message>"], "workflowId": None, "after": None},
