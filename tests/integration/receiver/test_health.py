@@ -129,7 +129,8 @@ async def test_each_refused_item_of_a_batch_is_counted(pulse: Installation, acme
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/index.html", 404, "not_found"),
+        ("PUT", "/", 405, "method_not_allowed"),
         ("POST", "/v1", 404, "not_found"),
         ("GET", "/v1/nothing", 404, "not_found"),
         ("POST", "/v1/hooks/a/b", 404, "not_found"),
