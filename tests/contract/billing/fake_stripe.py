@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from tests.contract.billing.stripe_rules import (
     refusal,
     unknown,
 )
+from tests.contract.serving import Handler, served
 
 KEY = "sk_test_0123456789abcdefghijklmn"
 SECRET = "whsec_0123456789abcdefghijklmnopqrstuv"
@@ -221,36 +221,17 @@ def signed(raw: bytes, secret: str = SECRET, at: int | None = None) -> str:
 def running() -> Iterator[FakeStripe]:
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"] or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
+    class Here(Handler):
+        def answered(self) -> None:
+            body, headers = self.body(), {name.lower(): value for name, value in self.headers.items()}
             with lock:
                 status, answer, more = fake.answer(self.command, self.path, headers, body)
             raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **more}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+            self.reply(status, raw, {"Content-Type": "application/json", **more})
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    fake = FakeStripe(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with served(Here) as address:
+        fake = FakeStripe(address)
         yield fake
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _item(price: str, number: int) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.contract.serving import Handler, served
 
 KEY = "SG.pulse-test-key"
 _FIELDS = {"personalizations", "from", "subject", "content", "headers", "custom_args", "reply_to_list"}
@@ -45,36 +46,17 @@ class FakeSendGrid:
 
 @contextmanager
 def running() -> Iterator[FakeSendGrid]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"] or 0))
-            status, answer = fake.answer(self, body)
+    class Here(Handler):
+        def answered(self) -> None:
+            status, answer = fake.answer(self, self.body())
             raw = b"" if answer is None else json.dumps(answer).encode()
             if fake.instead is not None:
                 status, raw = fake.instead
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            if status == 202:
-                self.send_header("X-Message-Id", f"sg-{len(fake.taken)}")
-            self.end_headers()
-            self.wfile.write(raw)
+            self.reply(status, raw, {"X-Message-Id": f"sg-{len(fake.taken)}"} if status == 202 else None)
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    fake = FakeSendGrid(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with served(Here) as address:
+        fake = FakeSendGrid(address)
         yield fake
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _errors(*faults: tuple[str, str]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import json
 import math
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.contract.serving import Handler, served
 
 KEY, VERSION, DIMENSION = "pcsk_pulse-test", "2026-07", 64
 # Pages are kept short, so that there are several.
@@ -120,33 +121,17 @@ _OPERATIONS = {
 
 @contextmanager
 def running() -> Iterator[FakePinecone]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            status, answer = fake.answer(self, self.rfile.read(int(self.headers["content-length"] or 0)))
+    class Here(Handler):
+        def answered(self) -> None:
+            status, answer = fake.answer(self, self.body())
             raw = json.dumps(answer).encode()
             if fake.instead is not None:
                 status, raw = fake.instead
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+            self.reply(status, raw)
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def log_message(self, *_args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    fake = FakePinecone(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with served(Here) as address:
+        fake = FakePinecone(address)
         yield fake
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _only(given: Mapping[str, Any], *names: str) -> None:

@@ -150,6 +150,7 @@ async def _follow(pulse: Session, place: dict[str, str], *, json_: bool) -> None
         waiting = [row for row in rows if row["status"] in WAITING] or rows[-1:]
         since = waiting[0]["receivedAt"] if waiting else since
         seen = {row["id"] for row in rows if row["receivedAt"] >= since and row["status"] not in WAITING}
+        # The API has lists, and nothing that tells of what is new.
         await anyio.sleep(LOOK_AGAIN_S)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 
-from pulse.console.access import Check, may
+from pulse.console.access import Check, may, right
 from pulse.core.errors import Fault, Forbidden, InvalidFields, NotFound
 from pulse.prompts.records import SYSTEM, Scope
 from pulse.tenancy.access import Authenticator, Principal
@@ -49,8 +49,7 @@ def may_with_models(action: str) -> Check:
             return principal
         return replace(principal, organization_id=await _named(principal, request))
 
-    setattr(placed, "permission", action)  # noqa: B010 - read by the test that no route lacks one
-    return placed
+    return right(action, placed)
 
 
 async def _named(principal: Principal, request: Request) -> str:

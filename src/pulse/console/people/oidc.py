@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pulse.console.access import COOKIE, is_secure, open_to_all, refuse_nul, remember
+from pulse.console.access import COOKIE, is_secure, open_to_all, refuse_nul, remember, right
 from pulse.console.routes import GuardedRoute
 from pulse.core.errors import NotFound
 from pulse.tenancy.audit.act import Act, Actor, acting
@@ -43,12 +43,12 @@ router = APIRouter(tags=["people"], route_class=GuardedRoute)
 open_to_browsers = open_to_all("session:read")
 
 
-async def from_the_provider(request: Request) -> None:
-    """A dependency as `open_to_all` for what another site, the provider, sends a browser to."""
+async def _from_the_provider(request: Request) -> None:
+    """As `open_to_all`, for what another site, the provider, sends a browser to."""
     refuse_nul(request)
 
 
-setattr(from_the_provider, "permission", "session:read")  # noqa: B010 - as in access.py
+from_the_provider = right("session:read", _from_the_provider)
 
 
 @router.get("/session/ways", dependencies=[Depends(open_to_browsers)])

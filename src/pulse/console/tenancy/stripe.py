@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from pulse.billing.payments import Notice, Unsigned
 from pulse.billing.selling import Selling
 from pulse.billing.store import BillingStore
-from pulse.console.access import MayBuy, MayReadBought
+from pulse.console.access import MayBuy, MayReadBought, right
 from pulse.console.bodies import Body
 from pulse.console.routes import GuardedRoute
 from pulse.core.errors import Fault, InvalidFields, TooLarge
@@ -38,13 +38,11 @@ class PortalBody(Body):
     return_url: ReturnUrl | None = None
 
 
-async def from_stripe(request: Request) -> None:
-    """A dependency that lets in what Stripe has signed; what it says is then `request.state.notice`.
+async def _signed(request: Request) -> None:
+    """Lets in what Stripe has signed; what it says is then `request.state.notice`.
 
     Raises Unsigned, TooLarge, NotSelling.
     """
-    if hasattr(request.state, "notice"):
-        return
     signatures = request.headers.getlist("stripe-signature")
     if len(signatures) != 1:
         raise Unsigned("Only Stripe sends something here: one Stripe-Signature is needed.")
@@ -53,7 +51,7 @@ async def from_stripe(request: Request) -> None:
     request.state.notice = stripe.notice(await _event(request), signatures[0], selling.clock.now_ms())
 
 
-setattr(from_stripe, "permission", "stripe:notify")  # noqa: B010 - read by the test that no route lacks one
+from_stripe = right("stripe:notify", _signed)
 
 
 @router.get("/subscription")

@@ -53,12 +53,12 @@ class Alarm:
                 self._at = await self._ring()
             except PulseError as error:
                 log.warning("%s: put off: %s", self.name, error.message)
-                await asyncio.sleep(PAUSE_S)
             except Exception:
                 log.exception("%s: put off", self.name)
-                await asyncio.sleep(PAUSE_S)
             else:
                 await self._until_due()
+                continue
+            await asyncio.sleep(PAUSE_S)
 
     async def _until_due(self) -> None:
         """Returns when it is time, or when it is time to look again."""

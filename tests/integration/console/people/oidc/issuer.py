@@ -4,17 +4,18 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests.contract.serving import served
 
 # What must be quoted before it stands in a header.
 CLIENT_ID, CLIENT_SECRET = "pulse:web", "a secret: with + and %"
@@ -174,15 +175,8 @@ def issuing(callback: str) -> Iterator[Issuer]:
     class Here(Handler):
         """Of this issuer alone."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Here)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_port}/realm", callback, [new_key()])
-    issuer.reset()
-    Here.issuer = issuer
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with served(Here) as address:
+        issuer = Issuer(f"{address}/realm", callback, [new_key()])
+        issuer.reset()
+        Here.issuer = issuer
         yield issuer
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
